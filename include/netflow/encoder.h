@@ -1,0 +1,89 @@
+/**
+ * @file encoder.h
+ * @brief Flow records in, datagrams out: NetFlow v5, v9 and IPFIX.
+ *
+ * Add flows until ::NFL_PENDING says that a datagram is full, take it with nfl_encoder_take(), go on:
+ * @code
+ * if (nfl_encoder_add(e, &flow, now_us, &err) == NFL_PENDING) { send(nfl_encoder_take(e, now_us, &len), len); retry; }
+ * ...
+ * while ((data = nfl_encoder_take(e, now_us, &len)) != NULL) send(data, len);     // the rest
+ * @endcode
+ */
+#ifndef NETFLOW_ENCODER_H
+#define NETFLOW_ENCODER_H
+
+#include <netflow/base.h>
+#include <netflow/flow.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/** Encoder of one exporter's stream. Opaque. One thread at a time. */
+typedef struct nfl_encoder nfl_encoder;
+
+/** Options of nfl_encoder_new(). Zero in a member means its default. */
+typedef struct nfl_encoder_opts {
+    uint32_t struct_size;  /**< sizeof(nfl_encoder_opts). */
+    uint32_t version;      /**< 5, 9 or 10 (IPFIX); 0 = 10. */
+    NFL_PTR(const nfl_alloc *, alloc); /**< NULL = malloc. Copied. */
+    uint32_t domain;       /**< Observation domain, source id, or engine type << 8 | engine id. */
+    uint32_t max_len;      /**< Bytes per datagram, 512 to 65535; 0 = 1400. */
+    uint32_t max_records;  /**< Records per datagram; 0 = as many as fit (v5: 30). */
+    uint32_t template_every; /**< Templates are sent again every so many datagrams; 0 = 20. */
+    nfl_usec boot_us;      /**< v5, v9: when the exporter "booted"; 0 = one hour before the first flow. */
+    uint64_t fields;       /**< v9, IPFIX: NFL_HAS() bits to write; 0 = per flow, what it has. */
+    uint32_t sampling;     /**< v5: header field; v9, IPFIX: an options record tells it. 0 = none. */
+    uint32_t reserved;     /**< 0. */
+} nfl_encoder_opts;
+
+/**
+ * @brief   Create an encoder.
+ * @param   opts  Options, or NULL for defaults. Not kept.
+ * @param[out] out Owned by the caller, free with nfl_encoder_free().
+ * @param[out] err Detail on failure; may be NULL.
+ * @retval  NFL_OK             *out is set.
+ * @retval  NFL_E_UNSUPPORTED  @p opts asks for another version.
+ * @retval  NFL_E_NOMEM        Out of memory.
+ * @retval  NFL_E_ARG          A value is out of range.
+ * @since 0.1
+ */
+NFL_API NFL_MUST_USE nfl_status nfl_encoder_new(const nfl_encoder_opts *opts, nfl_encoder **out,
+                                                nfl_error *err);
+
+/** @brief Free an encoder; NULL is allowed. @since 0.1 */
+NFL_API void nfl_encoder_free(nfl_encoder *encoder);
+
+/**
+ * @brief   Add one flow to the datagram being built.
+ *
+ * v9 and IPFIX use one template per combination of fields and address family; a template record precedes
+ * its first use. v5 writes what fits its fixed record.
+ *
+ * @param   encoder Encoder.
+ * @param   flow    Flow. IPv6 addresses cannot go into v5.
+ * @param   now_us  Export time of this datagram.
+ * @param[out] err  Detail on failure; may be NULL.
+ * @retval  NFL_OK             Added.
+ * @retval  NFL_PENDING        The datagram is full: take it, then add this flow again.
+ * @retval  NFL_E_UNSUPPORTED  The version cannot carry this flow (IPv6 in v5).
+ * @retval  NFL_E_LIMIT        More than 64 combinations of fields.
+ * @since 0.1
+ */
+NFL_API NFL_MUST_USE nfl_status nfl_encoder_add(nfl_encoder *encoder, const nfl_flow *flow,
+                                                nfl_usec now_us, nfl_error *err);
+
+/**
+ * @brief   Finish and take the datagram being built.
+ * @param   encoder Encoder.
+ * @param   now_us  Export time written into the header.
+ * @param[out] len  Bytes.
+ * @return  Borrowed until the next call on @p encoder; NULL when no record was added since the last take.
+ * @since 0.1
+ */
+NFL_API const uint8_t *nfl_encoder_take(nfl_encoder *encoder, nfl_usec now_us, size_t *len);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,53 @@
+/**
+ * @file filter.h
+ * @brief The filter language of this field: "src ip 10.0.0.0/8 and dst port 443 and bytes > 10k".
+ *
+ * Grammar: docs/reference/filter.md. A comparison with a field that the exporter did not send is false;
+ * `not` turns it round, as in nfdump. Counters compare after scaling by the sampling rate.
+ */
+#ifndef NETFLOW_FILTER_H
+#define NETFLOW_FILTER_H
+
+#include <netflow/base.h>
+#include <netflow/flow.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/** Compiled filter. Immutable after creation, so it may be shared between threads. */
+typedef struct nfl_filter nfl_filter;
+
+/** Options of nfl_filter_new(). Zero in a member means its default. */
+typedef struct nfl_filter_opts {
+    uint32_t struct_size; /**< sizeof(nfl_filter_opts). */
+    uint32_t max_nodes;   /**< Operators and comparisons; 0 = 4096. */
+    NFL_PTR(const nfl_alloc *, alloc); /**< NULL = malloc. Copied. */
+    nfl_usec now_us;      /**< What relative times in the text mean; 0: they are ::NFL_E_SYNTAX. */
+} nfl_filter_opts;
+
+/**
+ * @brief   Compile a filter.
+ * @param   text  NUL-terminated; NULL, "" and "any" match every flow.
+ * @param   opts  Options, or NULL for defaults. Not kept.
+ * @param[out] out Owned by the caller, free with nfl_filter_free().
+ * @param[out] err Detail on failure; may be NULL.
+ * @retval  NFL_OK        *out is set.
+ * @retval  NFL_E_SYNTAX  nfl_error::offset is the column (0 = first byte); the message says what was expected.
+ * @retval  NFL_E_LIMIT   Too long or nested too deeply.
+ * @retval  NFL_E_NOMEM   Out of memory.
+ * @since 0.1
+ */
+NFL_API NFL_MUST_USE nfl_status nfl_filter_new(const char *text, const nfl_filter_opts *opts,
+                                               nfl_filter **out, nfl_error *err);
+
+/** @brief Free a filter; NULL is allowed. @since 0.1 */
+NFL_API void nfl_filter_free(nfl_filter *filter);
+
+/** @return 1 if @p flow passes @p filter, else 0. Allocates nothing. @since 0.1 */
+NFL_API int nfl_filter_match(const nfl_filter *filter, const nfl_flow *flow);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

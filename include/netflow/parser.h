@@ -1,0 +1,295 @@
+/**
+ * @file parser.h
+ * @brief Datagrams in, flow records out: NetFlow v5, v9 and IPFIX.
+ *
+ * Feed one datagram, then pull until ::NFL_DONE:
+ * @code
+ * if (nfl_parser_feed(p, &exporter, now_us, data, len, &err) == NFL_OK)
+ *     while ((s = nfl_parser_next(p, &flow, &err)) != NFL_DONE)
+ *         if (s == NFL_OK) use(flow); else log(&err);       // a bad set was skipped: go on
+ * @endcode
+ * nfl_parser_next() yields flows only. nfl_parser_next_event() yields everything a datagram tells
+ * (header, templates, options data, withdrawals, sets without template) for tools that show it. Use one
+ * or the other for a datagram.
+ *
+ * The parser keeps, per exporter address + protocol version + observation domain: templates (one id space
+ * for data and options templates, the last definition wins), samplers and other facts learnt from options
+ * data, sequence state for loss counters, and a boot time estimate. All of it is bounded by options.
+ *
+ * Any bytes are safe input: every call consumes, nothing is read beyond @p len, work is linear in it.
+ */
+#ifndef NETFLOW_PARSER_H
+#define NETFLOW_PARSER_H
+
+#include <netflow/base.h>
+#include <netflow/flow.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/** Decoder with its template cache. Opaque. One thread at a time. */
+typedef struct nfl_parser nfl_parser;
+
+/** nfl_parser_feed() copies the datagram, so the caller may release it at once (bindings need this). */
+#define NFL_PARSER_COPY_INPUT 0x1u
+/** Data sets that come before their template are reported and dropped, not kept for later. */
+#define NFL_PARSER_NO_PENDING 0x2u
+
+/** Options of nfl_parser_new(). Zero in a member means its default. */
+typedef struct nfl_parser_opts {
+    uint32_t struct_size;   /**< sizeof(nfl_parser_opts). */
+    uint32_t flags;         /**< NFL_PARSER_* bits; unknown bits are ::NFL_E_ARG. */
+    NFL_PTR(const nfl_alloc *, alloc); /**< NULL = malloc. Copied. */
+    uint32_t max_domains;   /**< Exporter + version + domain states kept; 0 = 4096. The least recently heard goes. */
+    uint32_t max_templates; /**< Per domain; 0 = 1024. */
+    uint32_t max_fields;    /**< Per template; 0 = 1024. */
+    uint32_t template_ttl_s; /**< Templates not refreshed for so long are dropped; 0 = 7 days; UINT32_MAX = never. */
+    uint32_t max_pending_bytes; /**< Waiting data of all domains; 0 = 4 MiB. One domain gets at most 1/16. */
+    uint32_t pending_ttl_s; /**< Waiting data older than this is dropped; 0 = 300. */
+    uint64_t max_bytes;     /**< Memory held by the parser in all; 0 = 64 MiB. */
+    uint64_t seed;          /**< Secret for the hash tables; 0 = a fixed one (then a sender can slow look-ups). */
+} nfl_parser_opts;
+
+/**
+ * @brief   Create a parser.
+ * @param   opts  Options, or NULL for defaults. Not kept.
+ * @param[out] out Owned by the caller, free with nfl_parser_free().
+ * @param[out] err Detail on failure; may be NULL.
+ * @retval  NFL_OK         *out is set.
+ * @retval  NFL_E_NOMEM    Out of memory.
+ * @retval  NFL_E_ARG      Unknown flag bits, or struct_size not set.
+ * @retval  NFL_E_VERSION  @p opts uses members newer than this library.
+ * @since 0.1
+ */
+NFL_API NFL_MUST_USE nfl_status nfl_parser_new(const nfl_parser_opts *opts, nfl_parser **out,
+                                               nfl_error *err);
+
+/** @brief Free a parser; NULL is allowed. @since 0.1 */
+NFL_API void nfl_parser_free(nfl_parser *parser);
+
+/**
+ * @brief   Start decoding one datagram. What is left of the one before is dropped.
+ * @param   parser    Parser.
+ * @param   exporter  Address the datagram came from; part of the template key.
+ * @param   now_us    Time of receipt; becomes nfl_flow::received_us.
+ * @param   data      First byte of the UDP payload. Borrowed until ::NFL_DONE, unless
+ *                    ::NFL_PARSER_COPY_INPUT. NULL is allowed when @p len is 0.
+ * @param   len       Bytes, 0 to 65535.
+ * @param[out] err    Detail on failure; may be NULL.
+ * @retval  NFL_OK             Pull with nfl_parser_next() or nfl_parser_next_event().
+ * @retval  NFL_E_UNSUPPORTED  The version word is none this library decodes.
+ * @retval  NFL_E_TRUNCATED    Shorter than its own header.
+ * @retval  NFL_E_FORMAT       The header contradicts itself.
+ * @retval  NFL_E_NOMEM        Out of memory.
+ * \rfc{3954,5.1} \rfc{7011,3.1} Cisco "NetFlow Export Datagram Format" (v5).
+ * \threads{One at a time per parser.}
+ * @since 0.1
+ */
+NFL_API NFL_MUST_USE nfl_status nfl_parser_feed(nfl_parser *parser, const nfl_ip *exporter,
+                                                nfl_usec now_us, const void *data, size_t len,
+                                                nfl_error *err);
+
+/**
+ * @brief   Next flow of the datagram.
+ * @param   parser  Parser.
+ * @param[out] out  Borrowed; valid until the next call on @p parser.
+ * @param[out] err  Detail on failure; may be NULL.
+ * @retval  NFL_OK               *out is set.
+ * @retval  NFL_DONE             Datagram used up.
+ * @retval  NFL_E_FORMAT         A set was malformed and skipped; keep calling.
+ * @retval  NFL_E_NO_TEMPLATE    A data set has no template yet; kept or dropped; keep calling.
+ * @retval  NFL_E_LIMIT          A template was refused because of a limit; keep calling.
+ * @retval  NFL_E_NOMEM          Out of memory for a template; keep calling.
+ * \rfc{7011,3.3} \threads{One at a time per parser.}
+ * @since 0.1
+ */
+NFL_API NFL_MUST_USE nfl_status nfl_parser_next(nfl_parser *parser, const nfl_flow **out,
+                                                nfl_error *err);
+
+/** What an ::nfl_event tells. */
+enum {
+    NFL_EVENT_HEADER = 1,   /**< Once per datagram, first. */
+    NFL_EVENT_TEMPLATE = 2, /**< A template or options template was defined. */
+    NFL_EVENT_WITHDRAW = 3, /**< A template was withdrawn (RFC 7011 8.1); id 2 or 3 = all of that kind. */
+    NFL_EVENT_RECORD = 4,   /**< A data record; its flow is in nfl_event::flow. */
+    NFL_EVENT_OPTIONS = 5,  /**< An options data record. */
+    NFL_EVENT_UNKNOWN_SET = 6, /**< A data set whose template is not known. */
+    NFL_EVENT_ZERO_RECORD_TEMPLATE = 7 /**< A data set whose template describes records of 0 bytes. */
+};
+
+/** Export packet header, all versions in one. */
+typedef struct nfl_export_header {
+    uint16_t version;      /**< 5, 9 or 10. */
+    uint16_t count;        /**< v5, v9: as sent. */
+    uint32_t length;       /**< IPFIX: message length as sent; else bytes received. */
+    uint32_t uptime_ms;    /**< v5, v9: sysUptime. */
+    uint32_t seconds;      /**< Export time, seconds since 1970. */
+    uint32_t nanoseconds;  /**< v5: residual nanoseconds. */
+    uint32_t sequence;     /**< As sent. */
+    uint32_t domain;       /**< Observation domain, source id, or engine type << 8 | engine id. */
+    uint16_t sampling;     /**< v5: mode << 14 | interval, as sent. */
+    uint16_t reserved;     /**< 0. */
+} nfl_export_header;
+
+/** One field of a template. */
+typedef struct nfl_template_field {
+    uint32_t pen; /**< Enterprise number, 0 for IANA elements and for all of NetFlow v9. */
+    uint16_t id;  /**< Element id (enterprise bit cleared), v9 field type, or v9 scope type. */
+    uint16_t len; /**< Length as sent; 65535 = variable. */
+} nfl_template_field;
+
+/** Something found in a datagram. Borrowed; valid until the next call on the parser. */
+typedef struct nfl_event {
+    uint32_t struct_size;  /**< sizeof(nfl_event) of the library. */
+    uint16_t kind;         /**< NFL_EVENT_*. */
+    uint16_t version;      /**< 5, 9 or 10. */
+    uint32_t domain;       /**< As nfl_export_header::domain. */
+    uint16_t template_id;  /**< Template, withdrawn template, or set id. */
+    uint16_t set_id;       /**< Id of the set it stood in. */
+    uint32_t offset;       /**< Where in the datagram it starts. */
+    uint32_t len;          /**< Bytes it takes. UNKNOWN_SET: of the set's content. */
+    uint16_t options;      /**< TEMPLATE: 1 for an options template. */
+    uint16_t scope_count;  /**< TEMPLATE, OPTIONS: how many of the first fields are scope fields. */
+    uint32_t field_count;  /**< TEMPLATE: fields defined. RECORD, OPTIONS: fields, see nfl_parser_field(). */
+    NFL_PTR(const nfl_export_header *, header);  /**< Of this datagram. */
+    NFL_PTR(const nfl_template_field *, fields); /**< TEMPLATE, RECORD, OPTIONS: definition, in order. */
+    NFL_PTR(const nfl_flow *, flow); /**< RECORD: what it means. NULL when the record is no flow. */
+} nfl_event;
+
+/**
+ * @brief   Next event of the datagram.
+ * @param   parser  Parser.
+ * @param[out] out  Borrowed; valid until the next call on @p parser.
+ * @param[out] err  Detail on failure; may be NULL.
+ * @return  As nfl_parser_next(); a set without template is the event ::NFL_EVENT_UNKNOWN_SET here, not an error.
+ * @since 0.1
+ */
+NFL_API NFL_MUST_USE nfl_status nfl_parser_next_event(nfl_parser *parser, const nfl_event **out,
+                                                      nfl_error *err);
+
+/** One element of a record, raw. */
+typedef struct nfl_record_field {
+    uint32_t pen;      /**< Enterprise number. */
+    uint16_t id;       /**< Element id. */
+    uint16_t scope;    /**< 1 for a scope field of options data. */
+    uint32_t len;      /**< Bytes at `data`. */
+    uint32_t reserved; /**< 0. */
+    NFL_PTR(const uint8_t *, data); /**< As sent, network order. Borrowed like the record. */
+} nfl_record_field;
+
+/**
+ * @brief   Field @p i of the current record (v9, IPFIX), in the order sent, repetitions included.
+ *
+ * Current is the record that nfl_parser_next() or nfl_parser_next_event() returned last.
+ *
+ * @retval  NFL_OK    *out is set.
+ * @retval  NFL_DONE  @p i is beyond the last field, or there is no current record, or it is v5.
+ * @since 0.1
+ */
+NFL_API NFL_MUST_USE nfl_status nfl_parser_field(const nfl_parser *parser, uint32_t i,
+                                                 nfl_record_field *out);
+
+/**
+ * @brief   First field (pen, id) of the current record.
+ * @retval  NFL_OK    *out is set.
+ * @retval  NFL_DONE  The record has none.
+ * @since 0.1
+ */
+NFL_API NFL_MUST_USE nfl_status nfl_parser_element(const nfl_parser *parser, uint32_t pen, uint16_t id,
+                                                   nfl_record_field *out);
+
+/** Counters since the parser was made. Every dropped thing is in one of them. */
+typedef struct nfl_parser_stats {
+    uint32_t struct_size;        /**< Set by the caller before the call. */
+    uint32_t domains;            /**< Exporter + version + domain states held now. */
+    uint64_t datagrams;          /**< Fed, good or bad. */
+    uint64_t bytes;              /**< Fed. */
+    uint64_t bad_datagrams;      /**< Refused by nfl_parser_feed(). */
+    uint64_t bad_sets;           /**< Malformed sets, skipped. */
+    uint64_t flows;              /**< Flow records decoded. */
+    uint64_t options_records;    /**< Options data records decoded. */
+    uint64_t other_records;      /**< Data records that are no flows. */
+    uint64_t templates;          /**< Template definitions read. */
+    uint64_t refused_templates;  /**< Refused because of a limit. */
+    uint64_t expired_templates;  /**< Dropped by age. */
+    uint64_t unknown_sets;       /**< Data sets without template, kept or not. */
+    uint64_t replayed_sets;      /**< Kept data sets decoded when their template came. */
+    uint64_t dropped_sets;       /**< Data sets lost for want of a template. */
+    uint64_t evicted_domains;    /**< States dropped for want of room. */
+    uint64_t lost_flows;         /**< v5: flows missing by sequence number. */
+    uint64_t lost_datagrams;     /**< v9: datagrams missing by sequence number. */
+    uint64_t lost_records;       /**< IPFIX: data records missing by sequence number. */
+    uint64_t late_datagrams;     /**< Came after a younger one, were not lost. */
+    uint64_t restarts;           /**< Exporter restarts detected. */
+    uint64_t memory_bytes;       /**< Held now. */
+} nfl_parser_stats;
+
+/** @brief Read the counters. @since 0.1 */
+NFL_API void nfl_parser_get_stats(const nfl_parser *parser, nfl_parser_stats *out);
+
+/** State of one exporter + version + domain. */
+typedef struct nfl_domain_info {
+    uint32_t struct_size;     /**< Set by the caller before the call. */
+    uint16_t version;         /**< 5, 9 or 10. */
+    uint16_t reserved;        /**< 0. */
+    nfl_ip exporter;          /**< Address. */
+    uint32_t domain;          /**< Observation domain. */
+    uint32_t templates;       /**< Held now. */
+    uint32_t sampling;        /**< Latest known packet sampling 1 in N; 0 unknown. */
+    uint32_t next_sequence;   /**< Expected in the next datagram. */
+    nfl_usec first_seen_us;   /**< First datagram. */
+    nfl_usec last_seen_us;    /**< Latest datagram. */
+    uint64_t datagrams;       /**< Received. */
+    uint64_t flows;           /**< Decoded. */
+    uint64_t lost;            /**< In the unit of the version: flows, datagrams, records. */
+    uint64_t late;            /**< Datagrams out of order. */
+    uint64_t restarts;        /**< Restarts detected. */
+    uint64_t pending_bytes;   /**< Data waiting for templates. */
+} nfl_domain_info;
+
+/**
+ * @brief   Exporter state by position, in no particular order; positions change when datagrams are fed.
+ * @retval  NFL_OK    *out is set.
+ * @retval  NFL_DONE  @p i is beyond the last one.
+ * @since 0.1
+ */
+NFL_API NFL_MUST_USE nfl_status nfl_parser_domain(const nfl_parser *parser, size_t i,
+                                                  nfl_domain_info *out);
+
+/**
+ * @brief   Write templates and samplers in portable form, so that a restart loses nothing.
+ * @param   parser  Parser.
+ * @param   dst   Buffer, or NULL when @p cap is 0.
+ * @param   cap   Bytes at @p dst.
+ * @param[out] need  Bytes the state takes; set also on ::NFL_E_LIMIT.
+ * @param[out] err   Detail on failure; may be NULL.
+ * @retval  NFL_OK       Written.
+ * @retval  NFL_E_LIMIT  @p cap is too small; nothing was written.
+ * @since 0.1
+ */
+NFL_API NFL_MUST_USE nfl_status nfl_parser_save(const nfl_parser *parser, void *dst, size_t cap,
+                                                size_t *need, nfl_error *err);
+
+/**
+ * @brief   Read what nfl_parser_save() wrote. Templates already known are newer and stay.
+ * @param   parser  Parser.
+ * @param   data    Saved state; may be hostile.
+ * @param   len     Bytes.
+ * @param   now_us  Templates older than the limit at this time are left out.
+ * @param[out] err  Detail on failure; may be NULL.
+ * @retval  NFL_OK         Loaded.
+ * @retval  NFL_E_CORRUPT  Checksum or structure wrong; nothing was loaded.
+ * @retval  NFL_E_VERSION  Written by a newer library; nothing was loaded.
+ * @since 0.1
+ */
+NFL_API NFL_MUST_USE nfl_status nfl_parser_load(nfl_parser *parser, const void *data, size_t len,
+                                                nfl_usec now_us, nfl_error *err);
+
+/** @return Bytes of memory held. @since 0.1 */
+NFL_API size_t nfl_parser_memory(const nfl_parser *parser);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,123 @@
+/**
+ * @file query.h
+ * @brief One request for reports, detail records and trends, and the cursor that reads its result.
+ */
+#ifndef NETFLOW_QUERY_H
+#define NETFLOW_QUERY_H
+
+#include <netflow/base.h>
+#include <netflow/flow.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/** Counters as the exporter sent them, not multiplied by the sampling rate. */
+#define NFL_QUERY_UNSCALED 0x1u
+/** Order from small to large; the default is from large to small. */
+#define NFL_QUERY_ASCENDING 0x2u
+
+/**
+ * A question to a store.
+ *
+ * Without `group_by` and `bucket_us` the result is flow records, one row each, with `columns`. With
+ * `group_by` it is one row per distinct combination, with the grouping fields followed by `columns` as
+ * sums (counters), earliest (`first`), latest (`last`), or maximum (everything else). With `bucket_us`
+ * there is a first column `time` and one row per bucket (and group), ordered by time; a flow counts in
+ * the bucket of its start.
+ *
+ * Results are exact.
+ */
+typedef struct nfl_query {
+    uint32_t struct_size; /**< sizeof(nfl_query). */
+    uint32_t flags;       /**< NFL_QUERY_* bits. */
+    nfl_usec from_us;     /**< Flows that start at this time or later; 0 = from the beginning. */
+    nfl_usec to_us;       /**< Flows that start before this time; 0 = to the end. */
+    NFL_PTR(const char *, filter);   /**< Filter text, or NULL for all. See filter.h. */
+    NFL_PTR(const char *, group_by); /**< Fields by comma: "src", "dst,dst_port". NULL = none. */
+    NFL_PTR(const char *, columns);  /**< Fields by comma. NULL = "bytes,packets,flows" for groups, else the usual detail columns. */
+    NFL_PTR(const char *, order_by); /**< Column. NULL: "bytes" for groups, none for records (then in order of arrival). */
+    nfl_usec bucket_us;   /**< Length of a time bucket, aligned to 1970; 0 = none. */
+    nfl_usec now_us;      /**< For relative times in the filter; 0 = none allowed. */
+    uint64_t limit;       /**< Rows returned; 0 = all. With buckets and groups: groups kept, by their total. */
+    uint64_t offset;      /**< Rows passed over first. */
+    uint64_t max_memory_bytes; /**< For groups and sorting; 0 = 1 GiB. Beyond it: ::NFL_E_LIMIT. */
+    NFL_PTR(const volatile int32_t *, cancel); /**< Set non-zero by anyone to stop; may be NULL. */
+} nfl_query;
+
+/** Reader of a result. Opaque. One thread at a time. Keeps the store alive until freed. */
+typedef struct nfl_cursor nfl_cursor;
+
+/** Description of a result column. */
+typedef struct nfl_column_info {
+    uint32_t struct_size; /**< Set by the caller before the call. */
+    uint32_t field;       /**< NFL_FIELD_*. */
+    uint8_t type;         /**< NFL_TYPE_*. */
+    uint8_t kind;         /**< NFL_KIND_*. */
+    uint8_t is_key;       /**< 1 for grouping columns. */
+    uint8_t reserved[5];  /**< 0. */
+    NFL_PTR(const char *, name);  /**< JSON key. Static. */
+    NFL_PTR(const char *, title); /**< Header for people. Static. */
+} nfl_column_info;
+
+/** What a query matched and what it cost. Complete once nfl_cursor_next() returned ::NFL_DONE. */
+typedef struct nfl_query_stats {
+    uint32_t struct_size;    /**< Set by the caller before the call. */
+    uint32_t reserved;       /**< 0. */
+    uint64_t rows_matched;   /**< Stored flow records that passed window and filter. */
+    uint64_t bytes;          /**< Sum over them. */
+    uint64_t packets;        /**< Sum over them. */
+    uint64_t flows;          /**< Sum over them. */
+    uint64_t groups;         /**< Distinct groups, or rows, before limit and offset. */
+    uint64_t rows_read;      /**< Rows examined. */
+    uint64_t blocks_read;    /**< Blocks decoded. */
+    uint64_t blocks_skipped; /**< Blocks left out because their summaries exclude a match. */
+    uint64_t memory_bytes;   /**< Peak memory of the query. */
+} nfl_query_stats;
+
+/**
+ * @brief   Go to the next row.
+ * @param   cursor  Cursor.
+ * @param[out] err  Detail on failure; may be NULL.
+ * @retval  NFL_OK           A row is current.
+ * @retval  NFL_DONE         No more rows.
+ * @retval  NFL_E_CORRUPT    Stored data failed its check (the message names the file and place).
+ * @retval  NFL_E_CANCELLED  nfl_query::cancel was set.
+ * @since 0.1
+ */
+NFL_API NFL_MUST_USE nfl_status nfl_cursor_next(nfl_cursor *cursor, nfl_error *err);
+
+/** @return Number of columns. @since 0.1 */
+NFL_API uint32_t nfl_cursor_columns(const nfl_cursor *cursor);
+
+/**
+ * @brief   Describe a column.
+ * @retval  NFL_OK     *out is set.
+ * @retval  NFL_E_ARG  No such column.
+ * @since 0.1
+ */
+NFL_API NFL_MUST_USE nfl_status nfl_cursor_column(const nfl_cursor *cursor, uint32_t column,
+                                                  nfl_column_info *out);
+
+/**
+ * @brief   Read a value of the current row.
+ * @param   cursor  Cursor on a row.
+ * @param   column  0 .. nfl_cursor_columns() - 1; others give an absent value.
+ * @param[out] out  Value; set `struct_size` before the call. `present` is 0 when no exporter sent it.
+ * @since 0.1
+ */
+NFL_API void nfl_cursor_get(const nfl_cursor *cursor, uint32_t column, nfl_value *out);
+
+/** @return The column's number in the current row; 0 when absent or an address. @since 0.1 */
+NFL_API uint64_t nfl_cursor_u64(const nfl_cursor *cursor, uint32_t column);
+
+/** @brief Read the counters. @since 0.1 */
+NFL_API void nfl_cursor_get_stats(const nfl_cursor *cursor, nfl_query_stats *out);
+
+/** @brief Free a cursor; NULL is allowed. @since 0.1 */
+NFL_API void nfl_cursor_free(nfl_cursor *cursor);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,231 @@
+/**
+ * @file store.h
+ * @brief Keep flow records and ask questions about them.
+ *
+ * A store is named by a URI: `mem:` (ring in memory), `file:DIR` or a plain path (columnar files), or is
+ * supplied by the host through ::nfl_store_backend. One writer, many readers: a file store may be
+ * read by other processes while one writes; no lock survives a dead process.
+ */
+#ifndef NETFLOW_STORE_H
+#define NETFLOW_STORE_H
+
+#include <netflow/base.h>
+#include <netflow/flow.h>
+#include <netflow/query.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/** Opaque. One thread at a time per handle; open another handle to read in another thread. */
+typedef struct nfl_store nfl_store;
+
+/** Open for queries only; takes no writer lock and changes no file. */
+#define NFL_STORE_READ_ONLY 0x1u
+/** Create the store if it is missing. Without it a missing store is ::NFL_E_NOT_FOUND. */
+#define NFL_STORE_CREATE 0x2u
+/** No journal: flows are durable only after nfl_store_sync() or nfl_store_free(). For bulk import, flash. */
+#define NFL_STORE_NO_JOURNAL 0x4u
+
+/** How far nfl_store_sync() goes. */
+enum {
+    NFL_SYNC_VISIBLE = 1, /**< Other processes can read the flows; survives the death of this process. */
+    NFL_SYNC_DURABLE = 2, /**< As above, and survives loss of power. */
+    NFL_SYNC_SEAL = 3     /**< As above, and in sealed segments. */
+};
+
+/** Sizes and times of a store. */
+typedef struct nfl_store_info {
+    uint32_t struct_size;    /**< Set by the caller before the call. */
+    uint32_t format_version; /**< Of the files; 0 if there are none. */
+    uint64_t flows;          /**< Flow records held, including those not yet sealed. */
+    uint64_t bytes;          /**< On disk, or in memory for `mem:`. */
+    uint64_t segments;       /**< Sealed segments. */
+    uint64_t journal_flows;  /**< Flow records not yet sealed. */
+    nfl_usec first_us;       /**< Earliest start of a flow; 0 when empty. */
+    nfl_usec last_us;        /**< Latest start of a flow. */
+    nfl_usec received_first_us; /**< Earliest arrival. */
+    nfl_usec received_last_us;  /**< Latest arrival. */
+    uint64_t dropped_flows;  /**< Dropped because of a limit since the store was opened (`mem:` ring). */
+} nfl_store_info;
+
+/** Result of nfl_store_verify(). */
+typedef struct nfl_verify_report {
+    uint32_t struct_size; /**< Set by the caller before the call. */
+    uint32_t reserved;    /**< 0. */
+    uint64_t files;       /**< Files checked. */
+    uint64_t blocks;      /**< Blocks checked. */
+    uint64_t flows;       /**< Flow records in good blocks. */
+    uint64_t bad_files;   /**< Files that cannot be used at all. */
+    uint64_t bad_blocks;  /**< Blocks whose check failed. */
+    char first_problem[240]; /**< What, where; empty when all is well. */
+} nfl_verify_report;
+
+/** A scan over a host's own store: rows in any order. */
+typedef struct nfl_store_scan {
+    nfl_usec from_us; /**< Only flows that start at this time or later are of interest. */
+    nfl_usec to_us;   /**< Only flows that start before this time are of interest; INT64_MAX = no bound. */
+    uint64_t fields;  /**< NFL_HAS() bits of the members that will be read. */
+} nfl_store_scan;
+
+/** Keep @p n flows, @p stride bytes apart: all or nothing. */
+typedef nfl_status (*nfl_backend_append)(void *self, const nfl_flow *flows, size_t n, size_t stride,
+                                         nfl_error *err);
+/** As nfl_store_sync(). */
+typedef nfl_status (*nfl_backend_sync)(void *self, uint32_t level, nfl_error *err);
+/** As nfl_store_expire(). */
+typedef nfl_status (*nfl_backend_expire)(void *self, nfl_usec before_us, nfl_error *err);
+/** Start a scan; *scan is passed to the next two. */
+typedef nfl_status (*nfl_backend_scan)(void *self, const nfl_store_scan *wanted, void **scan,
+                                       nfl_error *err);
+/** Next rows of a scan: ::NFL_OK with *flows, *n > 0 and *stride set and valid until the next call, or ::NFL_DONE. */
+typedef nfl_status (*nfl_backend_scan_next)(void *scan, const nfl_flow **flows, size_t *n,
+                                            size_t *stride, nfl_error *err);
+/** End a scan. */
+typedef void (*nfl_backend_scan_end)(void *scan);
+/** As nfl_store_get_info(). */
+typedef void (*nfl_backend_info)(void *self, nfl_store_info *out);
+/** The store is being freed. */
+typedef void (*nfl_backend_close)(void *self);
+
+/**
+ * A host's own store. Calls come from the thread that uses the ::nfl_store. A member left NULL makes the
+ * corresponding call return ::NFL_E_UNSUPPORTED (`close`, `info`: does nothing).
+ */
+typedef struct nfl_store_backend {
+    uint32_t struct_size;                           /**< sizeof(nfl_store_backend). */
+    uint32_t reserved;                              /**< 0. */
+    NFL_PTR(nfl_backend_append, append);            /**< Keep flows. */
+    NFL_PTR(nfl_backend_sync, sync);                /**< Make them durable. */
+    NFL_PTR(nfl_backend_expire, expire);            /**< Drop old ones. */
+    NFL_PTR(nfl_backend_scan, scan);                /**< Start reading. */
+    NFL_PTR(nfl_backend_scan_next, scan_next);      /**< Read. */
+    NFL_PTR(nfl_backend_scan_end, scan_end);        /**< End reading. */
+    NFL_PTR(nfl_backend_info, info);                /**< Describe. */
+    NFL_PTR(nfl_backend_close, close);              /**< Free. */
+} nfl_store_backend;
+
+/** Options of nfl_store_new(). Zero in a member means its default. */
+typedef struct nfl_store_opts {
+    uint32_t struct_size; /**< sizeof(nfl_store_opts). */
+    uint32_t flags;       /**< NFL_STORE_* bits. */
+    NFL_PTR(const nfl_alloc *, alloc); /**< NULL = malloc. Copied. */
+    uint64_t max_flows;   /**< `mem:`: flows held, the oldest go first; 0 = 65536. */
+    uint32_t segment_rows; /**< `file:`: a segment is sealed at this many flows; 0 = 262144. */
+    uint32_t segment_s;    /**< `file:`: and when its flows span this many seconds of arrival; 0 = 300. */
+    NFL_PTR(const nfl_store_backend *, backend); /**< Host's own store; the URI is then not looked at. Must outlive the store. */
+    NFL_PTR(void *, backend_self); /**< Passed to its functions. */
+} nfl_store_opts;
+
+/**
+ * @brief   Open a store.
+ * @param   uri   "mem:", "file:DIR" or a path.
+ * @param   opts  Options, or NULL for defaults (an existing store, for writing). Not kept.
+ * @param[out] out Owned by the caller, free with nfl_store_free().
+ * @param[out] err Detail on failure; may be NULL.
+ * @retval  NFL_OK             *out is set.
+ * @retval  NFL_E_NOT_FOUND    There is no store and ::NFL_STORE_CREATE is not given.
+ * @retval  NFL_E_BUSY         Another process writes to it.
+ * @retval  NFL_E_VERSION      Written by a newer library.
+ * @retval  NFL_E_CORRUPT      Not a store, or damaged where it matters; see nfl_store_verify().
+ * @retval  NFL_E_UNSUPPORTED  Unknown scheme.
+ * @retval  NFL_E_IO           The operating system refused; nfl_error::sys_errno is set.
+ * @retval  NFL_E_NOMEM        Out of memory.
+ * @since 0.1
+ */
+NFL_API NFL_MUST_USE nfl_status nfl_store_new(const char *uri, const nfl_store_opts *opts,
+                                              nfl_store **out, nfl_error *err);
+
+/**
+ * @brief   Close a store; flows not yet sealed stay in the journal (without journal: are sealed). NULL is
+ *          allowed. Cursors stay usable.
+ *
+ * Errors are lost here: call nfl_store_sync() first when they matter.
+ * @since 0.1
+ */
+NFL_API void nfl_store_free(nfl_store *store);
+
+/**
+ * @brief   Append flows.
+ * @param   store   Store opened for writing.
+ * @param   flows   First flow.
+ * @param   n       Flows.
+ * @param   stride  Bytes from one flow to the next, normally sizeof(nfl_flow).
+ * @param[out] err  Detail on failure; may be NULL.
+ * @retval  NFL_OK       All are in the store (visible to this handle); see nfl_store_sync() for more.
+ * @retval  NFL_E_IO     Nothing was appended.
+ * @retval  NFL_E_STATE  Opened read-only.
+ * @retval  NFL_E_NOMEM  Nothing was appended.
+ * @since 0.1
+ */
+NFL_API NFL_MUST_USE nfl_status nfl_store_append(nfl_store *store, const nfl_flow *flows, size_t n,
+                                                 size_t stride, nfl_error *err);
+
+/**
+ * @brief   Make what was appended visible or durable.
+ * @param   store  Store opened for writing.
+ * @param   level  NFL_SYNC_*.
+ * @param[out] err Detail on failure; may be NULL.
+ * @retval  NFL_OK    Every flow appended before is at that level.
+ * @retval  NFL_E_IO  Not all are; call again.
+ * @since 0.1
+ */
+NFL_API NFL_MUST_USE nfl_status nfl_store_sync(nfl_store *store, uint32_t level, nfl_error *err);
+
+/**
+ * @brief   Drop what arrived before a time, in whole segments.
+ * @param   store      Store opened for writing.
+ * @param   before_us  Segments whose flows all arrived before it are deleted.
+ * @param[out] err     Detail on failure; may be NULL.
+ * @retval  NFL_OK    Done.
+ * @retval  NFL_E_IO  Some remain; call again.
+ * @since 0.1
+ */
+NFL_API NFL_MUST_USE nfl_status nfl_store_expire(nfl_store *store, nfl_usec before_us, nfl_error *err);
+
+/**
+ * @brief   Ask a question.
+ * @param   store  Store. For a file store the answer is a snapshot of this moment.
+ * @param   query  Request. Not kept, except nfl_query::cancel.
+ * @param[out] out Owned by the caller, free with nfl_cursor_free().
+ * @param[out] err Detail on failure; may be NULL.
+ * @retval  NFL_OK           *out is set.
+ * @retval  NFL_E_SYNTAX     Filter or field list does not parse; nfl_error::offset is the column.
+ * @retval  NFL_E_LIMIT      The memory budget does not suffice.
+ * @retval  NFL_E_CANCELLED  nfl_query::cancel was set.
+ * @retval  NFL_E_CORRUPT    Stored data failed its check.
+ * @retval  NFL_E_IO         Reading failed.
+ * @retval  NFL_E_NOMEM      Out of memory.
+ * @since 0.1
+ */
+NFL_API NFL_MUST_USE nfl_status nfl_store_query(nfl_store *store, const nfl_query *query,
+                                                nfl_cursor **out, nfl_error *err);
+
+/**
+ * @brief   Read every byte back and check it.
+ * @param   store  Store.
+ * @param[out] out Report; set `struct_size` before the call.
+ * @param[out] err Detail on failure; may be NULL.
+ * @retval  NFL_OK         All is well.
+ * @retval  NFL_E_CORRUPT  Something is not; the report says what.
+ * @retval  NFL_E_IO       Reading failed.
+ * @since 0.1
+ */
+NFL_API NFL_MUST_USE nfl_status nfl_store_verify(nfl_store *store, nfl_verify_report *out,
+                                                 nfl_error *err);
+
+/**
+ * @brief   Sizes and times.
+ * @param   store  Store.
+ * @param[out] out Set `struct_size` before the call.
+ * @param[out] err Detail on failure; may be NULL.
+ * @retval  NFL_OK    *out is set.
+ * @retval  NFL_E_IO  Reading failed.
+ * @since 0.1
+ */
+NFL_API NFL_MUST_USE nfl_status nfl_store_get_info(nfl_store *store, nfl_store_info *out, nfl_error *err);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,63 @@
+/* Where a query gets its rows from: the seam between the query engine and the stores.
+ *
+ * A source walks over blocks. next() moves to the next block whose summaries do not exclude a match with
+ * the filter the source was opened with (it may return blocks without a match, never leave one out) and
+ * sets batch.rows; load() then fills single columns of it, so that columns of blocks without a matching
+ * row are never decoded (late materialisation). Counters in columns are unscaled.
+ *
+ * A store offers nfl__scannable; the query engine opens sources through it and holds the store alive.
+ */
+#ifndef NFL_QUERY_SOURCE_H
+#define NFL_QUERY_SOURCE_H
+
+#include <netflow/filter.h>
+
+#include "base/alloc.h"
+#include "query/batch.h"
+
+typedef struct nfl__source nfl__source;
+
+typedef struct nfl__source_ops {
+    /* NFL_OK: batch.rows is set and batch.loaded is 0. NFL_DONE: no more. Errors end the source. */
+    nfl_status (*next)(nfl__source *source, nfl_error *err);
+    /* Set batch.columns[field] and its bit in batch.loaded. Valid until the next next(). */
+    nfl_status (*load)(nfl__source *source, uint32_t field, nfl_error *err);
+    void (*free)(nfl__source *source);
+} nfl__source_ops;
+
+struct nfl__source {
+    const nfl__source_ops *ops;
+    nfl__batch batch;
+    uint64_t blocks_read;
+    uint64_t blocks_skipped;
+};
+
+typedef struct nfl__scannable {
+    void *self;
+    /* filter: window and user filter in one, lives as long as the source. fields: NFL_HAS() bits that may be
+     * loaded. */
+    nfl_status (*open)(void *self, const nfl_filter *filter, uint64_t fields, nfl__source **out,
+                       nfl_error *err);
+    /* Keep the store alive, and let go again. */
+    void (*retain)(void *self);
+    void (*release)(void *self);
+} nfl__scannable;
+
+/* Summary of one field over a block or segment. */
+typedef struct nfl__zone {
+    uint8_t known;     /* 0: nothing is known, assume anything */
+    uint8_t all_null;  /* no row has the field; min and max do not count */
+    uint8_t has_null;  /* some row lacks the field */
+    uint8_t reserved[5];
+    uint64_t min, max; /* numbers; times as signed cast to unsigned */
+    nfl_ip min_ip, max_ip; /* addresses */
+} nfl__zone;
+
+/* Rows of nfl_flow, `stride` bytes apart, as a source: for the memory ring, journals and host stores.
+ * pull() gives the next rows: NFL_OK with n > 0, NFL_DONE, or an error. They stay valid until the next pull. */
+typedef nfl_status (*nfl__row_pull)(void *ctx, const nfl_flow **flows, size_t *n, size_t *stride,
+                                    nfl_error *err);
+nfl_status nfl__row_source_new(const nfl_alloc *alloc, nfl__row_pull pull, void *ctx, void (*done)(void *ctx),
+                               nfl__source **out, nfl_error *err);
+
+#endif
