@@ -1,0 +1,37 @@
+/* Writing text of values into a caller's buffer, and the one form of times that is not public. */
+#ifndef NFL_RECORD_TEXT_H
+#define NFL_RECORD_TEXT_H
+
+#include <netflow/base.h>
+
+#include <string.h>
+
+/* Copy len bytes of text, cut to fit and terminated when cap > 0. Returns len: how every nfl_*_format ends. */
+static inline size_t nfl__text_copy(char *dst, size_t cap, const char *text, size_t len)
+{
+    if (cap) {
+        size_t n = len < cap ? len : cap - 1;
+        memcpy(dst, text, n);
+        dst[n] = 0;
+    }
+    return len;
+}
+
+static inline char nfl__text_lower(char c)
+{
+    return c >= 'A' && c <= 'Z' ? (char)(c | 0x20) : c;
+}
+
+/* Is name (len bytes, case ignored) the NUL-terminated lower-case word? */
+static inline int nfl__text_is(const char *word, const char *name, size_t len)
+{
+    size_t i = 0;
+    while (i < len && word[i] && word[i] == nfl__text_lower(name[i]))
+        i++;
+    return i == len && word[i] == 0;
+}
+
+/* "2026-11-23" separator "14:05:09.250" zone: what nfl_time_format() writes with 'T' and "Z". */
+size_t nfl__time_write(nfl_usec time_us, char separator, const char *zone, char *dst, size_t cap);
+
+#endif
