@@ -235,7 +235,11 @@ NFL_API int32_t nfl_service_find(uint8_t proto, const char *name, size_t len);
 NFL_API uint32_t nfl_app_of(uint8_t proto, uint16_t src_port, uint16_t dst_port);
 
 /**
- * @brief   Write an application as text: "https", "icmp", "tcp/8443".
+ * @brief   Write an application as text: "https", "icmp", "tcp/33001".
+ *
+ * A name stands for the service's main transport: "dns" is UDP, over TCP it is "dns/tcp". No two
+ * applications have the same text, and nfl_app_find() reads it back.
+ *
  * @param   app  From nfl_app_of().
  * @param   dst  Buffer, or NULL when @p cap is 0.
  * @param   cap  Bytes at @p dst; ::NFL_VALUE_TEXT_SIZE is always enough.
@@ -244,7 +248,7 @@ NFL_API uint32_t nfl_app_of(uint8_t proto, uint16_t src_port, uint16_t dst_port)
  */
 NFL_API size_t nfl_app_format(uint32_t app, char *dst, size_t cap);
 
-/** @return Application called @p name ("https", "icmp", "tcp/8443", "udp/53"), or 0. @since 0.1 */
+/** @return Application called @p name ("https", "icmp", "dns/tcp", "tcp/8443", "udp/53"), or 0. @since 0.1 */
 NFL_API uint32_t nfl_app_find(const char *name, size_t len);
 
 #ifdef __cplusplus

@@ -376,6 +376,11 @@ size_t nfl_topk_list(const nfl_topk *topk, nfl_topk_item *out, size_t cap)
     return n;
 }
 
+size_t nfl_topk_key_len(const nfl_topk *topk)
+{
+    return topk->key_len;
+}
+
 uint64_t nfl_topk_total(const nfl_topk *topk)
 {
     return topk->total;
