@@ -28,6 +28,8 @@ void nfl_filter_free(nfl_filter *filter)
 /* Put `first` in from_us .. to_us - 1 before the tree. */
 static nfl_status filter_add_window(nfl_filter *filter, nfl_usec from_us, nfl_usec to_us, nfl_error *err)
 {
+    filter->from_us = from_us;
+    filter->to_us = to_us;
     if (from_us == 0 && to_us == 0)
         return NFL_OK;
     nfl__range window = {nfl__key_time(from_us ? from_us : INT64_MIN), nfl__key_time(to_us ? to_us - 1 : INT64_MAX)};
@@ -95,6 +97,12 @@ nfl_status nfl_filter_new(const char *text, const nfl_filter_opts *opts, nfl_fil
 uint64_t nfl__filter_fields(const nfl_filter *filter)
 {
     return filter->reads;
+}
+
+void nfl__filter_window(const nfl_filter *filter, nfl_usec *from_us, nfl_usec *to_us)
+{
+    *from_us = filter->from_us ? filter->from_us : INT64_MIN;
+    *to_us = filter->to_us ? filter->to_us : INT64_MAX;
 }
 
 int nfl__filter_is_any(const nfl_filter *filter)

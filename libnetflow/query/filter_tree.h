@@ -56,6 +56,7 @@ struct nfl_filter {
     size_t leaf_count, leaf_capacity;
     nfl__range *ranges;
     size_t range_count, range_capacity;
+    nfl_usec from_us, to_us; /* window; 0 = open */
     uint64_t reads;      /* union over the leaves */
     uint32_t root;       /* index of a node */
     uint32_t depth;      /* nodes on the longest way from the root */
