@@ -324,25 +324,32 @@ static nfl_status parse_family(parse_state *p, int v4, uint32_t *out)
     return parse_advance(p);
 }
 
-/* A value alone: what kind of thing it looks like decides the field. *found = 0 if it looks like nothing. */
+static int parse_is_number(const nfl__token *token)
+{
+    uint32_t digits = 0;
+    while (digits < token->len && token->text[digits] >= '0' && token->text[digits] <= '9')
+        digits++;
+    return digits > 0 && digits == token->len;
+}
+
+/* A value alone: what kind of thing it looks like decides the field; a number is a port. *found = 0 if it
+ * looks like nothing. */
 static nfl_status parse_bare_value(parse_state *p, uint32_t *out, int *found)
 {
     static const parse_operand proto = {{NFL_FIELD_PROTO, 0}, 1};
-    const parse_operand *tries[] = {&parse_pairs[PARSE_PAIR_IP].operand, &parse_pairs[PARSE_PAIR_MAC].operand,
-                                    &proto, &parse_pairs[PARSE_PAIR_PORT].operand};
-    int number = p->token.len > 0 && p->token.text[0] >= '0' && p->token.text[0] <= '9';
-    *found = 0;
+    const parse_operand *port = &parse_pairs[PARSE_PAIR_PORT].operand;
+    const parse_operand *tries[] = {&parse_pairs[PARSE_PAIR_IP].operand, &parse_pairs[PARSE_PAIR_MAC].operand, &proto, port};
+    *found = parse_is_number(&p->token);
+    if (*found)
+        return parse_comparison(p, port, out);
     for (size_t i = 0; i < sizeof tries / sizeof *tries; i++) {
         nfl__literal_type type = parse_literal_type(p, tries[i], NULL);
         nfl__range ranges[NFL__LITERAL_RANGES];
         uint32_t count;
         nfl_error detail;
-        if (number && tries[i] == &proto) /* a bare number is a port */
-            continue;
-        if (nfl__literal_parse(&type, &p->token, ranges, &count, &detail) != NFL_OK)
-            continue;
-        *found = 1;
-        return parse_comparison(p, tries[i], out);
+        *found = nfl__literal_parse(&type, &p->token, ranges, &count, &detail) == NFL_OK;
+        if (*found)
+            return parse_comparison(p, tries[i], out);
     }
     return NFL_OK;
 }
