@@ -66,7 +66,7 @@ struct nfl_filter {
 
 static inline const nfl__range *nfl__leaf_ranges(const nfl_filter *filter, const nfl__filter_leaf *leaf)
 {
-    return filter->ranges + leaf->range_at;
+    return leaf->range_count ? filter->ranges + leaf->range_at : NULL;
 }
 
 /* A value's key against a leaf. Addresses are tested by ranges only. */
