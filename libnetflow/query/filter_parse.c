@@ -24,20 +24,21 @@ typedef struct parse_state {
     nfl_error *err;
 } parse_state;
 
-/* What is compared: one field, or two of which either may match (ip, port, as, if, mac). */
+/* What is compared: one field, or two (ip, port, as, if, mac) of which either may match, or both must. */
 typedef struct parse_operand {
     uint8_t fields[2];
     uint8_t count;
+    uint8_t both;
 } parse_operand;
 
 static const struct {
     const char *name;
     parse_operand operand;
-} parse_pairs[] = {{"ip", {{NFL_FIELD_SRC, NFL_FIELD_DST}, 2}},
-                   {"port", {{NFL_FIELD_SRC_PORT, NFL_FIELD_DST_PORT}, 2}},
-                   {"as", {{NFL_FIELD_SRC_AS, NFL_FIELD_DST_AS}, 2}},
-                   {"if", {{NFL_FIELD_IN_IF, NFL_FIELD_OUT_IF}, 2}},
-                   {"mac", {{NFL_FIELD_SRC_MAC, NFL_FIELD_DST_MAC}, 2}}};
+} parse_pairs[] = {{"ip", {{NFL_FIELD_SRC, NFL_FIELD_DST}, 2, 0}},
+                   {"port", {{NFL_FIELD_SRC_PORT, NFL_FIELD_DST_PORT}, 2, 0}},
+                   {"as", {{NFL_FIELD_SRC_AS, NFL_FIELD_DST_AS}, 2, 0}},
+                   {"if", {{NFL_FIELD_IN_IF, NFL_FIELD_OUT_IF}, 2, 0}},
+                   {"mac", {{NFL_FIELD_SRC_MAC, NFL_FIELD_DST_MAC}, 2, 0}}};
 
 enum { PARSE_PAIR_IP = 0, PARSE_PAIR_PORT = 1, PARSE_PAIR_MAC = 4, PARSE_PAIRS = 5 };
 
@@ -96,7 +97,7 @@ static int parse_find_operand(const char *name, size_t len, parse_operand *out)
     }
     if (field == NFL_FIELD_NONE || field == NFL_FIELD_TIME)
         return 0;
-    *out = (parse_operand){{(uint8_t)field, 0}, 1};
+    *out = (parse_operand){{(uint8_t)field, 0}, 1, 0};
     return 1;
 }
 
@@ -117,7 +118,7 @@ static nfl_status parse_skip_address_word(parse_state *p, const parse_operand *o
 
 /* The longest run of up to three words that names a field when joined by underscores: `src port`,
  * `nat src port`, `in if`, `tcp flags`. *found = 0 and nothing consumed if there is none. */
-static nfl_status parse_operand_words(parse_state *p, parse_operand *out, int *found)
+static nfl_status parse_field_words(parse_state *p, parse_operand *out, int *found)
 {
     parse_state ahead = *p, best = *p;
     char name[PARSE_NAME_SIZE] = "";
@@ -136,6 +137,35 @@ static nfl_status parse_operand_words(parse_state *p, parse_operand *out, int *f
     best.err = p->err;
     *p = best;
     return parse_skip_address_word(p, out);
+}
+
+/* `src or dst port`, `src and dst net`: a name for two fields with the way to join them said. */
+static void parse_either_words(parse_state *p, parse_operand *out, int *found)
+{
+    parse_state ahead = *p;
+    nfl__token words[4];
+    ahead.err = NULL;
+    *found = 0;
+    for (unsigned i = 0; i < 4; i++) {
+        words[i] = ahead.token;
+        if (parse_advance(&ahead) != NFL_OK)
+            return;
+    }
+    const char *second = nfl__token_is(&words[0], "src") ? "dst" : nfl__token_is(&words[0], "dst") ? "src" : NULL;
+    int joined = words[1].kind == NFL__TOKEN_OR || words[1].kind == NFL__TOKEN_AND;
+    if (!second || !joined || !nfl__token_is(&words[2], second) || words[3].kind != NFL__TOKEN_WORD ||
+        !parse_find_operand(words[3].text, words[3].len, out) || out->count != 2 || out->fields[0] == NFL_FIELD_IN_IF)
+        return;
+    *found = 1;
+    out->both = words[1].kind == NFL__TOKEN_AND;
+    ahead.err = p->err;
+    *p = ahead;
+}
+
+static nfl_status parse_operand_words(parse_state *p, parse_operand *out, int *found)
+{
+    parse_either_words(p, out, found);
+    return *found ? NFL_OK : parse_field_words(p, out, found);
 }
 
 /* --- Values ---------------------------------------------------------------------------------------------- */
@@ -198,7 +228,7 @@ static nfl_status parse_emit(parse_state *p, const parse_operand *operand, const
         return NFL_OK;
     NFL_TRY(nfl__filter_add_leaf(p->filter, operand->fields[1], leaf, p->unscaled, &second, p->err));
     p->filter->nodes[first].sibling = second;
-    return nfl__filter_add_node(p->filter, op, first, out, p->err);
+    return nfl__filter_add_node(p->filter, operand->both ? NFL__NODE_AND : op, first, out, p->err);
 }
 
 static nfl_status parse_emit_ranges(parse_state *p, const parse_operand *operand, size_t range_at, uint32_t op,
@@ -298,7 +328,7 @@ static nfl_status parse_comparison(parse_state *p, const parse_operand *operand,
 /* `exists field`, `absent field`. */
 static nfl_status parse_exists(parse_state *p, int wanted, uint32_t *out)
 {
-    parse_operand operand = {{0, 0}, 0};
+    parse_operand operand = {{0, 0}, 0, 0};
     nfl__filter_leaf leaf = {0};
     int found;
     leaf.test = NFL__TEST_EXISTS;
@@ -336,7 +366,7 @@ static int parse_is_number(const nfl__token *token)
  * looks like nothing. */
 static nfl_status parse_bare_value(parse_state *p, uint32_t *out, int *found)
 {
-    static const parse_operand proto = {{NFL_FIELD_PROTO, 0}, 1};
+    static const parse_operand proto = {{NFL_FIELD_PROTO, 0}, 1, 0};
     const parse_operand *port = &parse_pairs[PARSE_PAIR_PORT].operand;
     const parse_operand *tries[] = {&parse_pairs[PARSE_PAIR_IP].operand, &parse_pairs[PARSE_PAIR_MAC].operand, &proto, port};
     *found = parse_is_number(&p->token);
@@ -361,7 +391,7 @@ static int parse_token_is_one_of(const nfl__token *token, const char *a, const c
 
 static nfl_status parse_term(parse_state *p, uint32_t *out)
 {
-    parse_operand operand = {{0, 0}, 0};
+    parse_operand operand = {{0, 0}, 0, 0};
     int found;
     if (nfl__token_is(&p->token, "any")) {
         NFL_TRY(nfl__filter_add_node(p->filter, NFL__NODE_ANY, 0, out, p->err));

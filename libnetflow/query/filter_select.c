@@ -9,7 +9,8 @@
 #include "query/filter_tree.h"
 
 #define SELECT_WORDS (NFL__BATCH_ROWS / 64u)
-#define SELECT_FEW_RANGES 4u
+#define SELECT_FEW_RANGES 4u    /* so many are tested one after the other, all rows at once */
+#define SELECT_TABLE_ROWS 1024u /* from so many rows on a table of all ports is worth making */
 
 struct nfl__filter_scratch {
     nfl__memory memory;
@@ -158,22 +159,47 @@ static int select_value(const select_test *test, const void *value)
     return nfl__ranges_contain(test->ranges, test->range_count, key);
 }
 
+/* Row by row, those of interest only. */
+static uint64_t select_each(const select_test *test, uint32_t row, uint64_t interest)
+{
+    uint64_t bits = 0;
+    for (; interest; interest &= interest - 1) {
+        uint32_t i = (uint32_t)__builtin_ctzll(interest);
+        bits |= (uint64_t)select_value(test, nfl__column_at(test->column, row + i)) << i;
+    }
+    return bits;
+}
+
 static void select_plain(const select_test *test, const uint64_t *in, uint64_t *out, uint32_t words, uint32_t rows)
 {
     int direct = test->test == NFL__TEST_RANGES && test->type != NFL_TYPE_IP && test->range_count <= SELECT_FEW_RANGES;
     for (uint32_t w = 0; w < words; w++) {
         uint32_t row = w * 64, n = rows - row < 64 ? rows - row : 64;
         uint64_t interest = in[w] & (test->column->valid ? test->column->valid[w] : UINT64_MAX), bits = 0;
-        if (interest && direct) {
+        if (interest && direct)
             for (uint32_t i = 0; i < test->range_count; i++)
                 bits |= select_word(test, row, n, &test->ranges[i]);
-        } else {
-            for (uint64_t left = interest; left; left &= left - 1) {
-                uint32_t i = (uint32_t)__builtin_ctzll(left);
-                bits |= (uint64_t)select_value(test, nfl__column_at(test->column, row + i)) << i;
-            }
-        }
+        else if (interest)
+            bits = select_each(test, row, interest);
         out[w] = bits & interest;
+    }
+}
+
+/* Many ranges of ports: a table over all 65536 of them. */
+static void select_by_table(const select_test *test, uint8_t *table, const uint64_t *in, uint64_t *out, uint32_t words,
+                            uint32_t rows)
+{
+    const uint16_t *values = test->column->values;
+    memset(table, 0, NFL__BATCH_ROWS);
+    for (uint32_t i = 0; i < test->range_count; i++)
+        memset(table + test->ranges[i].first.low, 1, (size_t)(test->ranges[i].last.low - test->ranges[i].first.low + 1));
+    select_valid(test->column, in, out, words);
+    for (uint32_t w = 0; w < words; w++) {
+        uint32_t row = w * 64, n = rows - row < 64 ? rows - row : 64;
+        uint64_t bits = 0;
+        for (uint32_t i = 0; i < n && out[w]; i++)
+            bits |= (uint64_t)table[values[row + i]] << i;
+        out[w] &= bits;
     }
 }
 
@@ -224,6 +250,8 @@ static void select_column(const select_run *run, const select_test *test, const 
         select_clear(out, words);
     else if (column->form == NFL__COLUMN_DICT)
         select_dictionary(test, run->scratch->dictionary, in, out, words, rows);
+    else if (column->width == 2 && test->test == NFL__TEST_RANGES && test->range_count > SELECT_FEW_RANGES && rows >= SELECT_TABLE_ROWS)
+        select_by_table(test, run->scratch->dictionary, in, out, words, rows);
     else
         select_plain(test, in, out, words, rows);
 }

@@ -68,10 +68,19 @@ static void scan_set_rates(nfl__scan *scan)
         scan->rates[i] = nfl__column_has(sampling, scan->rows[i]) ? (uint32_t)nfl__column_u64(sampling, scan->rows[i]) : 1;
 }
 
+/* Sum of a field over the rows. Numbers below 2^54 cannot overflow in one run of rows, so only larger ones are
+ * added with care. */
 static uint64_t scan_sum(nfl__scan *scan, uint32_t field)
 {
-    uint64_t sum = 0;
+    uint64_t sum = 0, bits = 0;
     nfl__scan_values(scan, field, scan->values);
+    for (uint32_t i = 0; i < scan->count; i++) {
+        sum += scan->values[i];
+        bits |= scan->values[i];
+    }
+    if (bits >> 54 == 0)
+        return sum;
+    sum = 0;
     for (uint32_t i = 0; i < scan->count; i++)
         sum = nfl__add_saturated(sum, scan->values[i]);
     return sum;

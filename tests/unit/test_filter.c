@@ -269,6 +269,12 @@ static const struct {
     {"src ip 10.0.0.0/8 and dst port 443 and bytes > 10k", WEB},
     {"bytes>10k", WEB | PING},
     {"bytes==120||packets==20", WEB | DNS},
+    {"src or dst port 443", WEB},
+    {"dst or src net 10.1.0.0/16", WEB | DNS | PING},
+    {"src and dst net 10/8", DNS},
+    {"src and dst port > 1023 or icmp", PING},
+    {"dst and src port > 50", WEB | DNS | V6},
+    {"src or dst as in [1, 15169]", WEB},
     {"bytes <> 120", ALL & ~(DNS | BARE)},
 };
 
@@ -318,6 +324,8 @@ static const struct {
     {"port 65536", 5, "at most 65535 expected for 'port'"},
     {"70000", 0, "at most 65535 expected"},
     {"tos 256", 4, "at most 255"},
+    {"src or dst in 3", 4, "found 'or', a value expected for 'src'"},
+    {"src or dst", 4, "a value expected for 'src'"},
     {"port 90-80", 5, "a number"},
     {"port in", 7, "'(' or '[' and a list expected"},
     {"port in 80", 8, "'(' or '[' and a list expected"},

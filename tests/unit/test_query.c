@@ -29,9 +29,11 @@ static nfl_flow *make_flows(void)
         flows[i].bytes = 100 * flows[i].packets;
         flows[i].flows = 1;
         flows[i].proto = i % 2 ? 6 : 17;
+        flows[i].src_port = (uint16_t)i;
         flows[i].tcp_flags = (uint16_t)(1u << i % 5);
         flows[i].present = NFL_HAS(NFL_FIELD_SRC) | NFL_HAS(NFL_FIELD_FIRST) | NFL_HAS(NFL_FIELD_LAST) |
                            NFL_HAS(NFL_FIELD_PACKETS) | NFL_HAS(NFL_FIELD_BYTES) | NFL_HAS(NFL_FIELD_PROTO) |
+                           (i % 7 ? NFL_HAS(NFL_FIELD_SRC_PORT) : 0) |
                            (i % 2 ? NFL_HAS(NFL_FIELD_TCP_FLAGS) : 0);
     }
     return flows;
@@ -127,6 +129,53 @@ static void test_columns_of_blocks_without_a_match_are_not_loaded(void)
     CU_ASSERT_EQUAL(nfl_cursor_next(cursor, NULL), NFL_DONE);
     CU_ASSERT_EQUAL(columns.loaded & ~NFL_HAS(NFL_FIELD_TCP_FLAGS), 0);
     nfl_cursor_free(cursor);
+    free(flows);
+}
+
+/* Port i, not sent in every seventh flow; whole blocks, and blocks too short for a table of ports. */
+static void test_long_lists_of_ports(void)
+{
+    nfl_flow *flows = make_flows();
+    for (unsigned round = 0; round < 20; round++) {
+        test_columns columns;
+        nfl_cursor *cursor = NULL;
+        NFL_OPTS(nfl_query, query, .columns = "src_port", .filter = "src port in (1,3,5,7,9,11-20,3000-65535)");
+        test_columns_init(&columns, flows, FLOWS, round % 2 ? FLOWS : 100, round);
+        CU_ASSERT_EQUAL_FATAL(nfl__query_run(&query, NULL, &columns.scannable, &cursor, NULL), NFL_OK);
+        for (uint32_t i = 0; i < FLOWS; i++) {
+            int wanted = i % 7 && ((i < 11 && i % 2) || (i > 10 && i < 21) || i >= 3000);
+            if (wanted)
+                CU_ASSERT(nfl_cursor_next(cursor, NULL) == NFL_OK && nfl_cursor_u64(cursor, 0) == i);
+        }
+        CU_ASSERT_EQUAL(nfl_cursor_next(cursor, NULL), NFL_DONE);
+        nfl_cursor_free(cursor);
+    }
+    free(flows);
+}
+
+/* Counters as keys are those that are shown: scaled, also when a dictionary has them as sent. */
+static void test_counters_as_keys_are_scaled(void)
+{
+    nfl_flow *flows = make_flows();
+    for (uint32_t i = 0; i < FLOWS; i++) {
+        flows[i].sampling = 1 + i % 2;
+        flows[i].present |= NFL_HAS(NFL_FIELD_SAMPLING);
+    }
+    for (unsigned round = 0; round < 10; round++) {
+        static const uint64_t unscaled[] = {300, 200, 100}, scaled[] = {600, 400, 300, 200, 100};
+        test_columns columns;
+        nfl_cursor *cursor = NULL;
+        NFL_OPTS(nfl_query, query, .group_by = "bytes", .order_by = "bytes", .columns = "flows");
+        query.flags = round % 2 ? NFL_QUERY_UNSCALED : 0;
+        test_columns_init(&columns, flows, FLOWS, FLOWS, round);
+        CU_ASSERT_EQUAL_FATAL(nfl__query_run(&query, NULL, &columns.scannable, &cursor, NULL), NFL_OK);
+        for (unsigned i = 0; i < (round % 2 ? 3 : 5); i++) {
+            CU_ASSERT_EQUAL(nfl_cursor_next(cursor, NULL), NFL_OK);
+            CU_ASSERT_EQUAL(nfl_cursor_u64(cursor, 0), round % 2 ? unscaled[i] : scaled[i]);
+        }
+        CU_ASSERT_EQUAL(nfl_cursor_next(cursor, NULL), NFL_DONE);
+        nfl_cursor_free(cursor);
+    }
     free(flows);
 }
 
@@ -420,7 +469,8 @@ NFL_SUITE("query", {"records come in order of arrival", test_records_come_in_ord
           {"a limited listing reads no more than asked until its end",
            test_a_limited_listing_reads_no_more_than_asked_until_its_end},
           {"columns of blocks without a match are not loaded", test_columns_of_blocks_without_a_match_are_not_loaded},
-          {"usual columns", test_usual_columns}, {"measures of a group", test_measures_of_a_group},
+          {"long lists of ports", test_long_lists_of_ports},
+          {"counters as keys are scaled", test_counters_as_keys_are_scaled}, {"usual columns", test_usual_columns}, {"measures of a group", test_measures_of_a_group},
           {"buckets over dictionaries", test_buckets_over_dictionaries},
           {"buckets alone make a trend", test_buckets_alone_make_a_trend},
           {"buckets before 1970", test_buckets_before_1970}, {"counters saturate", test_counters_saturate},
