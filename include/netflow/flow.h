@@ -116,6 +116,7 @@ enum {
     NFL_KIND_FLAGS = 8,     /**< TCP flags. */
     NFL_KIND_MAC = 9,       /**< MAC address. */
     NFL_KIND_APP = 10,      /**< Application. */
+    NFL_KIND_COUNTRY = 11   /**< Two letters. */
 };
 
 /** One row of the field table. All pointers are static. */

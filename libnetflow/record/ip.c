@@ -1,8 +1,8 @@
 #include <netflow/ip.h>
 
 #include "base/error.h"
+#include "record/text.h"
 
-#include <stdio.h>
 #include <string.h>
 
 static const uint8_t ip_v4_prefix[12] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
@@ -44,7 +44,30 @@ static unsigned ip_longest_zero_run(const uint16_t group[8], unsigned *start)
     return best >= 2 ? best : 0;
 }
 
-static size_t ip_format_v6(const nfl_ip *ip, char *text, size_t cap)
+static size_t ip_format_v4(const nfl_ip *ip, char *text)
+{
+    size_t len = 0;
+    for (unsigned i = 12; i < 16; i++) {
+        if (len)
+            text[len++] = '.';
+        len += nfl__text_number(text + len, ip->b[i], 1);
+    }
+    return len;
+}
+
+/* RFC 5952 4.1, 4.3: lower case, no zeros in front. */
+static size_t ip_format_group(unsigned group, char *text)
+{
+    static const char digits[] = "0123456789abcdef";
+    size_t len = 0;
+    for (unsigned shift = 16; shift > 0; shift -= 4) {
+        if (len || shift == 4 || group >> (shift - 4))
+            text[len++] = digits[group >> (shift - 4) & 15];
+    }
+    return len;
+}
+
+static size_t ip_format_v6(const nfl_ip *ip, char *text)
 {
     uint16_t group[8];
     for (unsigned i = 0; i < 8; i++)
@@ -53,12 +76,14 @@ static size_t ip_format_v6(const nfl_ip *ip, char *text, size_t cap)
     size_t len = 0;
     for (unsigned i = 0; i < 8; i++) {
         if (run && i == run_start) {
-            len += (size_t)snprintf(text + len, cap - len, "::");
+            text[len++] = ':';
+            text[len++] = ':';
             i += run - 1;
             continue;
         }
-        int separator = i > 0 && !(run && i == run_start + run);
-        len += (size_t)snprintf(text + len, cap - len, "%s%x", separator ? ":" : "", group[i]);
+        if (i > 0 && !(run && i == run_start + run))
+            text[len++] = ':';
+        len += ip_format_group(group[i], text + len);
     }
     return len;
 }
@@ -66,15 +91,8 @@ static size_t ip_format_v6(const nfl_ip *ip, char *text, size_t cap)
 size_t nfl_ip_format(const nfl_ip *ip, char *dst, size_t cap)
 {
     char text[NFL_IP_TEXT_SIZE];
-    size_t len = nfl_ip_is_v4(ip)
-                     ? (size_t)snprintf(text, sizeof text, "%u.%u.%u.%u", ip->b[12], ip->b[13], ip->b[14], ip->b[15])
-                     : ip_format_v6(ip, text, sizeof text);
-    if (cap) {
-        size_t n = len < cap ? len : cap - 1;
-        memcpy(dst, text, n);
-        dst[n] = 0;
-    }
-    return len;
+    size_t len = nfl_ip_is_v4(ip) ? ip_format_v4(ip, text) : ip_format_v6(ip, text);
+    return nfl__text_copy(dst, cap, text, len);
 }
 
 static int ip_hex_digit(char c)
