@@ -239,7 +239,8 @@ nfl_status nfl_ip_parse_prefix(const char *text, nfl_ip *first, nfl_ip *last, nf
     if (*p == '/') {
         int length = ip_read_length(p + 1, quads ? 32 : 128);
         if (length < 0)
-            return ip_fail(err, text, p + 1, quads ? "a prefix: length 0 to 32 expected" : "a prefix: length 0 to 128 expected");
+            return ip_fail(err, text, p + 1,
+                           quads ? "a prefix: length 0 to 32 expected" : "a prefix: length 0 to 128 expected");
         bits = (unsigned)length + (quads ? 96 : 0);
     } else if (*p != 0 || (quads != 0 && quads != 4)) {
         return ip_fail(err, text, p, "an IP address or prefix");

@@ -31,8 +31,8 @@ static inline int nfl__text_is(const char *word, const char *name, size_t len)
     return i == len && word[i] == 0;
 }
 
-/* Write value in decimal, with zeros in front up to `digits`; no NUL. Returns the length, at most 20 and `digits`. Exports
- * write millions of numbers: three to five times as fast as snprintf. */
+/* Write value in decimal, with zeros in front up to `digits` (at most 20); no NUL. Returns the length. Exports write
+ * millions of numbers: four times as fast as snprintf. */
 static inline size_t nfl__text_number(char *dst, uint64_t value, size_t digits)
 {
     char reversed[20];

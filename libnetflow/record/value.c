@@ -7,7 +7,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-/* Text without quotes, not terminated; returns its length. Text of NFL_VALUE_TEXT_SIZE bytes has room for every value. */
+/* Text without quotes, not terminated; returns its length. VALUE_ROOM bytes are enough for every value. */
 typedef size_t value_writer(const nfl_value *value, uint32_t form, char *text);
 
 #define VALUE_ROOM (NFL_VALUE_TEXT_SIZE - 2) /* without the quotes of JSON */
@@ -58,7 +58,8 @@ static size_t value_duration_in_words(uint64_t length_us, char *text)
                                 units[i].name, lower, units[i].lower_name);
     }
     if (length_us >= 1000000)
-        return (size_t)snprintf(text, VALUE_ROOM, "%" PRIu64 ".%" PRIu64 " s", length_us / 1000000, length_us / 100000 % 10);
+        return (size_t)snprintf(text, VALUE_ROOM, "%" PRIu64 ".%" PRIu64 " s", length_us / 1000000,
+                                length_us / 100000 % 10);
     if (length_us >= 1000)
         return (size_t)snprintf(text, VALUE_ROOM, "%" PRIu64 " ms", length_us / 1000);
     return (size_t)snprintf(text, VALUE_ROOM, "%" PRIu64 " us", length_us);
