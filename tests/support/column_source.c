@@ -167,6 +167,7 @@ static nfl_status column_load(nfl__source *base, uint32_t field, nfl_error *err)
     nfl__column column = {.form = NFL__COLUMN_NULL, .width = slot->width};
     uint32_t count;
     (void)err;
+    source->columns->loaded |= NFL_HAS(field);
     source->columns->misuse |= !(source->fields >> field & 1) || (base->batch.loaded >> field & 1);
     column.valid = column_valid(source, field, &count);
     if (count && test_chance(&source->columns->random, 60)) {

@@ -13,6 +13,7 @@ typedef struct test_columns {
     test_random random;
     long references; /* retain less release */
     long opened;     /* sources not freed */
+    uint64_t loaded; /* fields that were loaded for any block, NFL_HAS() bits */
     const nfl_flow *block; /* first flow of the current block */
     int misuse;      /* a field was loaded that was not announced */
     nfl__scannable scannable;
