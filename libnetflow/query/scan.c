@@ -17,7 +17,8 @@ nfl_status nfl__scan_open(nfl__scan *scan, const nfl__plan *plan, uint64_t reads
     if (!scan->unscaled)
         scan->reads |= NFL_HAS(NFL_FIELD_SAMPLING);
     NFL_TRY(nfl__filter_new_window(query->filter, &opts, query->from_us, query->to_us, query->flags, &scan->filter, err));
-    NFL_TRY(nfl__filter_scratch_new(scan->filter, alloc, &scan->scratch, err));
+    if (!nfl__filter_is_any(scan->filter))
+        NFL_TRY(nfl__filter_scratch_new(scan->filter, alloc, &scan->scratch, err));
     uint64_t fields = scan->reads | plan->reads | nfl__filter_fields(scan->filter);
     return store->open(store->self, scan->filter, fields, &scan->source, err);
 }
@@ -40,6 +41,19 @@ static void scan_set_sampled(nfl__scan *scan)
                     !(sampling->form == NFL__COLUMN_CONST && nfl__value_u64(sampling->values, sampling->width) <= 1);
 }
 
+/* Without a filter no scratch memory is needed either. */
+static nfl_status scan_select(nfl__scan *scan, nfl_error *err)
+{
+    uint32_t rows = scan->source->batch.rows;
+    if (scan->scratch)
+        return nfl__filter_select(scan->filter, scan->scratch, scan->source, scan->selected, &scan->selected_count, err);
+    memset(scan->selected, 0xff, (rows + 63) / 64 * sizeof *scan->selected);
+    if (rows % 64)
+        scan->selected[rows / 64] = (UINT64_C(1) << rows % 64) - 1;
+    scan->selected_count = rows;
+    return NFL_OK;
+}
+
 nfl_status nfl__scan_block(nfl__scan *scan, nfl_error *err)
 {
     nfl__source *source = scan->source;
@@ -52,7 +66,7 @@ nfl_status nfl__scan_block(nfl__scan *scan, nfl_error *err)
         if (status != NFL_OK)
             return status;
         scan->stats.rows_read += source->batch.rows;
-        NFL_TRY(nfl__filter_select(scan->filter, scan->scratch, source, scan->selected, &scan->selected_count, err));
+        NFL_TRY(scan_select(scan, err));
     } while (scan->selected_count == 0);
     NFL_TRY(nfl__source_need(source, scan->reads, err));
     scan_set_sampled(scan);

@@ -64,6 +64,18 @@ void test_zones(test_random *random, const nfl_flow *flows, size_t n, nfl__zone 
     }
 }
 
+void test_flow_with_gaps(test_random *random, nfl_flow *flow)
+{
+    static const uint32_t gaps[] = {NFL_FIELD_LAST, NFL_FIELD_BYTES, NFL_FIELD_PACKETS};
+    test_flow(random, flow);
+    for (unsigned i = 0; i < sizeof gaps / sizeof *gaps; i++) {
+        if (!test_chance(random, 6))
+            continue;
+        memset((uint8_t *)flow + nfl__field_slots[gaps[i]].offset, 0, nfl__field_slots[gaps[i]].width);
+        flow->present &= ~NFL_HAS(gaps[i]);
+    }
+}
+
 static void *column_memory(column_source *source, size_t size)
 {
     void *p = calloc(1, size ? size : 1);

@@ -22,6 +22,9 @@ typedef struct test_columns {
 /* Offers count flows in blocks of up to block_rows rows; the flows are not copied. */
 void test_columns_init(test_columns *columns, const nfl_flow *flows, size_t count, uint32_t block_rows, uint64_t seed);
 
+/* As test_flow(), but now and then without the time of its end, its bytes or its packets. */
+void test_flow_with_gaps(test_random *random, nfl_flow *flow);
+
 /* Zones of n flows; about one in ten is said to be unknown. */
 void test_zones(test_random *random, const nfl_flow *flows, size_t n, nfl__zone zones[NFL_FIELD_STORED_COUNT]);
 

@@ -135,6 +135,8 @@ static const struct {
     {"2001:db8::1", V6},
     {"src 2001:DB8::1", V6},
     {"::/0", ALL & ~BARE},
+    {"ip in [::/0, 10/8]", ALL & ~BARE},
+    {"ip not in [10/8, ::/0]", 0},
     {"ipv4", WEB | DNS | PING},
     {"inet", WEB | DNS | PING},
     {"ipv6", V6},
@@ -231,6 +233,8 @@ static const struct {
     {"app tcp/443", WEB},
     {"app in [domain, https]", WEB | DNS},
     {"application udp/53", DNS},
+    {"app 393659", WEB}, /* 6 << 16 | 443 */
+    {"port in (1-100, 50-60, 90-443)", WEB | DNS | V6},
     {"version 9", ALL},
     {"sampling > 1", PING},
     /* times */
@@ -347,6 +351,9 @@ static const struct {
     {"duration > fast", 11, "a duration"},
     {"first > yester", 8, "a time"},
     {"mac 00:11", 4, "an address such as"},
+    {"app 99999999999", 4, "at most 4294967295"},
+    {"src 111111111111111111111111111111111111111111111111111111111111111111111111111111111111", 4, "something shorter"},
+    {"a_name_that_is_much_too_long_to_be_the_name_of_anything", 0, "expected"},
     {"app nosuchthing", 4, "an application"},
     {"exists", 6, "a field name expected"},
     {"exists 10.1.1.1", 7, "a field name expected"},
