@@ -126,8 +126,9 @@ nfl_status nfl_join_new(const nfl_join_opts *opts, nfl_join **out, nfl_error *er
     join->idle_us = JOIN_SECOND * (o.idle_s ? o.idle_s : 60);
     join->max_open = o.max_connections ? o.max_connections : 65536;
     if (!join_allocate(join)) {
+        size_t wanted = nfl__mul(join->max_open, sizeof *join->slots);
         nfl_join_free(join);
-        return nfl__fail_nomem(err, nfl__mul(join->max_open, sizeof *join->slots));
+        return nfl__fail_nomem(err, wanted);
     }
     join_reset_links(join);
     *out = join;
