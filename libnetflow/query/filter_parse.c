@@ -16,7 +16,7 @@
 typedef struct parse_state {
     nfl_filter *filter;
     const char *text;
-    uint32_t pos;     /* behind `token` */
+    uint32_t pos; /* behind `token` */
     uint32_t nesting;
     nfl__token token; /* the next one, not consumed */
     nfl_usec now_us;
@@ -24,20 +24,21 @@ typedef struct parse_state {
     nfl_error *err;
 } parse_state;
 
-/* What is compared: one field, or two of which either may match (ip, port, as, if, mac). */
+/* What is compared: one field, or two (ip, port, as, if, mac) of which either may match, or both must. */
 typedef struct parse_operand {
     uint8_t fields[2];
     uint8_t count;
+    uint8_t both;
 } parse_operand;
 
 static const struct {
     const char *name;
     parse_operand operand;
-} parse_pairs[] = {{"ip", {{NFL_FIELD_SRC, NFL_FIELD_DST}, 2}},
-                   {"port", {{NFL_FIELD_SRC_PORT, NFL_FIELD_DST_PORT}, 2}},
-                   {"as", {{NFL_FIELD_SRC_AS, NFL_FIELD_DST_AS}, 2}},
-                   {"if", {{NFL_FIELD_IN_IF, NFL_FIELD_OUT_IF}, 2}},
-                   {"mac", {{NFL_FIELD_SRC_MAC, NFL_FIELD_DST_MAC}, 2}}};
+} parse_pairs[] = {{"ip", {{NFL_FIELD_SRC, NFL_FIELD_DST}, 2, 0}},
+                   {"port", {{NFL_FIELD_SRC_PORT, NFL_FIELD_DST_PORT}, 2, 0}},
+                   {"as", {{NFL_FIELD_SRC_AS, NFL_FIELD_DST_AS}, 2, 0}},
+                   {"if", {{NFL_FIELD_IN_IF, NFL_FIELD_OUT_IF}, 2, 0}},
+                   {"mac", {{NFL_FIELD_SRC_MAC, NFL_FIELD_DST_MAC}, 2, 0}}};
 
 enum { PARSE_PAIR_IP = 0, PARSE_PAIR_PORT = 1, PARSE_PAIR_MAC = 4, PARSE_PAIRS = 5 };
 
@@ -54,8 +55,8 @@ static nfl_status parse_fail(parse_state *p, const char *expected)
     const nfl__token *t = &p->token;
     if (t->kind == NFL__TOKEN_END)
         return nfl__fail(p->err, NFL_E_SYNTAX, t->column, "the text ends, %s expected", expected);
-    return nfl__fail(p->err, NFL_E_SYNTAX, t->column, "found '%.*s', %s expected", t->len < 60 ? (int)t->len : 60,
-                     t->text, expected);
+    return nfl__fail(p->err, NFL_E_SYNTAX, t->column, "found '%.*s', %s expected",
+                     t->len < 60 ? (int)t->len : 60, t->text, expected);
 }
 
 static nfl_status parse_unknown(parse_state *p)
@@ -67,7 +68,7 @@ static nfl_status parse_unknown(parse_state *p)
                      p->token.len < 60 ? (int)p->token.len : 60, p->token.text, hint);
 }
 
-/* --- Operands -------------------------------------------------------------------------------------------- */
+/* --- Operands ---- */
 
 /* Append a word in lower case to a name, behind an underscore; 0 when it gets too long to be a name. */
 static int parse_join(char name[PARSE_NAME_SIZE], const nfl__token *word)
@@ -96,7 +97,7 @@ static int parse_find_operand(const char *name, size_t len, parse_operand *out)
     }
     if (field == NFL_FIELD_NONE || field == NFL_FIELD_TIME)
         return 0;
-    *out = (parse_operand){{(uint8_t)field, 0}, 1};
+    *out = (parse_operand){{(uint8_t)field, 0}, 1, 0};
     return 1;
 }
 
@@ -117,7 +118,7 @@ static nfl_status parse_skip_address_word(parse_state *p, const parse_operand *o
 
 /* The longest run of up to three words that names a field when joined by underscores: `src port`,
  * `nat src port`, `in if`, `tcp flags`. *found = 0 and nothing consumed if there is none. */
-static nfl_status parse_operand_words(parse_state *p, parse_operand *out, int *found)
+static nfl_status parse_field_words(parse_state *p, parse_operand *out, int *found)
 {
     parse_state ahead = *p, best = *p;
     char name[PARSE_NAME_SIZE] = "";
@@ -138,12 +139,46 @@ static nfl_status parse_operand_words(parse_state *p, parse_operand *out, int *f
     return parse_skip_address_word(p, out);
 }
 
-/* --- Values ---------------------------------------------------------------------------------------------- */
+/* `src or dst port`, `src and dst net`: a name for two fields with the way to join them said. */
+static void parse_either_words(parse_state *p, parse_operand *out, int *found)
+{
+    parse_state ahead = *p;
+    nfl__token words[4];
+    ahead.err = NULL;
+    *found = 0;
+    for (unsigned i = 0; i < 4; i++) {
+        words[i] = ahead.token;
+        if (parse_advance(&ahead) != NFL_OK)
+            return;
+    }
+    const char *second = nfl__token_is(&words[0], "src")   ? "dst"
+                         : nfl__token_is(&words[0], "dst") ? "src"
+                                                           : NULL;
+    int joined = words[1].kind == NFL__TOKEN_OR || words[1].kind == NFL__TOKEN_AND;
+    if (!second || !joined || !nfl__token_is(&words[2], second) || words[3].kind != NFL__TOKEN_WORD ||
+        !parse_find_operand(words[3].text, words[3].len, out) || out->count != 2 ||
+        out->fields[0] == NFL_FIELD_IN_IF)
+        return;
+    *found = 1;
+    out->both = words[1].kind == NFL__TOKEN_AND;
+    ahead.err = p->err;
+    *p = ahead;
+}
 
-static nfl__literal_type parse_literal_type(const parse_state *p, const parse_operand *operand, const char *name)
+static nfl_status parse_operand_words(parse_state *p, parse_operand *out, int *found)
+{
+    parse_either_words(p, out, found);
+    return *found ? NFL_OK : parse_field_words(p, out, found);
+}
+
+/* --- Values ---- */
+
+static nfl__literal_type parse_literal_type(const parse_state *p, const parse_operand *operand,
+                                            const char *name)
 {
     const nfl_field_info *row = parse_operand_row(operand);
-    nfl__literal_type type = {name ? name : (const char *)row->name, p->now_us, row->kind, row->type, (uint8_t)row->width};
+    nfl__literal_type type = {name ? name : (const char *)row->name, p->now_us, row->kind, row->type,
+                              (uint8_t)row->width};
     return type;
 }
 
@@ -185,11 +220,11 @@ static nfl_status parse_list(parse_state *p, const parse_operand *operand)
     return parse_advance(p);
 }
 
-/* --- Comparisons ----------------------------------------------------------------------------------------- */
+/* --- Comparisons ---- */
 
 /* One leaf per field of the operand, joined by `op` when there are two. */
-static nfl_status parse_emit(parse_state *p, const parse_operand *operand, const nfl__filter_leaf *leaf, uint32_t op,
-                             uint32_t *out)
+static nfl_status parse_emit(parse_state *p, const parse_operand *operand, const nfl__filter_leaf *leaf,
+                             uint32_t op, uint32_t *out)
 {
     uint32_t first, second;
     NFL_TRY(nfl__filter_add_leaf(p->filter, operand->fields[0], leaf, p->unscaled, &first, p->err));
@@ -198,11 +233,11 @@ static nfl_status parse_emit(parse_state *p, const parse_operand *operand, const
         return NFL_OK;
     NFL_TRY(nfl__filter_add_leaf(p->filter, operand->fields[1], leaf, p->unscaled, &second, p->err));
     p->filter->nodes[first].sibling = second;
-    return nfl__filter_add_node(p->filter, op, first, out, p->err);
+    return nfl__filter_add_node(p->filter, operand->both ? NFL__NODE_AND : op, first, out, p->err);
 }
 
-static nfl_status parse_emit_ranges(parse_state *p, const parse_operand *operand, size_t range_at, uint32_t op,
-                                    uint32_t *out)
+static nfl_status parse_emit_ranges(parse_state *p, const parse_operand *operand, size_t range_at,
+                                    uint32_t op, uint32_t *out)
 {
     nfl__filter_leaf leaf = {0};
     leaf.test = NFL__TEST_RANGES;
@@ -293,12 +328,12 @@ static nfl_status parse_comparison(parse_state *p, const parse_operand *operand,
     return parse_emit_ranges(p, operand, range_at, sign == NFL__TOKEN_NE ? NFL__NODE_AND : NFL__NODE_OR, out);
 }
 
-/* --- Terms ----------------------------------------------------------------------------------------------- */
+/* --- Terms ---- */
 
 /* `exists field`, `absent field`. */
 static nfl_status parse_exists(parse_state *p, int wanted, uint32_t *out)
 {
-    parse_operand operand = {{0, 0}, 0};
+    parse_operand operand = {{0, 0}, 0, 0};
     nfl__filter_leaf leaf = {0};
     int found;
     leaf.test = NFL__TEST_EXISTS;
@@ -336,9 +371,10 @@ static int parse_is_number(const nfl__token *token)
  * looks like nothing. */
 static nfl_status parse_bare_value(parse_state *p, uint32_t *out, int *found)
 {
-    static const parse_operand proto = {{NFL_FIELD_PROTO, 0}, 1};
+    static const parse_operand proto = {{NFL_FIELD_PROTO, 0}, 1, 0};
     const parse_operand *port = &parse_pairs[PARSE_PAIR_PORT].operand;
-    const parse_operand *tries[] = {&parse_pairs[PARSE_PAIR_IP].operand, &parse_pairs[PARSE_PAIR_MAC].operand, &proto, port};
+    const parse_operand *tries[] = {&parse_pairs[PARSE_PAIR_IP].operand, &parse_pairs[PARSE_PAIR_MAC].operand,
+                                    &proto, port};
     *found = parse_is_number(&p->token);
     if (*found)
         return parse_comparison(p, port, out);
@@ -361,7 +397,7 @@ static int parse_token_is_one_of(const nfl__token *token, const char *a, const c
 
 static nfl_status parse_term(parse_state *p, uint32_t *out)
 {
-    parse_operand operand = {{0, 0}, 0};
+    parse_operand operand = {{0, 0}, 0, 0};
     int found;
     if (nfl__token_is(&p->token, "any")) {
         NFL_TRY(nfl__filter_add_node(p->filter, NFL__NODE_ANY, 0, out, p->err));
@@ -378,7 +414,7 @@ static nfl_status parse_term(parse_state *p, uint32_t *out)
     return found ? NFL_OK : parse_unknown(p);
 }
 
-/* --- and, or, not ---------------------------------------------------------------------------------------- */
+/* --- and, or, not ---- */
 
 static nfl_status parse_nest(parse_state *p)
 {
@@ -415,8 +451,8 @@ static nfl_status parse_not(parse_state *p, uint32_t *out)
 /* Does another term follow that is meant to be joined by `and`? */
 static int parse_term_follows(const parse_state *p)
 {
-    return p->token.kind == NFL__TOKEN_WORD || p->token.kind == NFL__TOKEN_STRING || p->token.kind == NFL__TOKEN_NOT ||
-           (p->token.kind == NFL__TOKEN_OPEN && *p->token.text == '(');
+    return p->token.kind == NFL__TOKEN_WORD || p->token.kind == NFL__TOKEN_STRING ||
+           p->token.kind == NFL__TOKEN_NOT || (p->token.kind == NFL__TOKEN_OPEN && *p->token.text == '(');
 }
 
 static nfl_status parse_and(parse_state *p, uint32_t *out)
@@ -450,8 +486,8 @@ static nfl_status parse_or(parse_state *p, uint32_t *out)
     return last == first ? NFL_OK : nfl__filter_add_node(p->filter, NFL__NODE_OR, first, out, p->err);
 }
 
-nfl_status nfl__filter_parse(nfl_filter *filter, const char *text, nfl_usec now_us, int unscaled, uint32_t *root,
-                             nfl_error *err)
+nfl_status nfl__filter_parse(nfl_filter *filter, const char *text, nfl_usec now_us, int unscaled,
+                             uint32_t *root, nfl_error *err)
 {
     if (strnlen(text, PARSE_MAX_TEXT + 1) > PARSE_MAX_TEXT)
         return nfl__fail(err, NFL_E_LIMIT, PARSE_MAX_TEXT, "filter is longer than %u bytes", PARSE_MAX_TEXT);

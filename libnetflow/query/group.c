@@ -3,15 +3,17 @@
 #include "base/error.h"
 #include "base/hash.h"
 #include "base/wr.h"
+#include "record/fields.h"
 
 #define GROUP_FIRST_SLOTS 1024u
 
-/* --- Table ------------------------------------------------------------------------------------------------- */
+/* --- Table ---- */
 
 nfl_status nfl__groups_init(nfl__groups *groups, const nfl__plan *plan, uint32_t key_at, nfl__memory *memory,
                             nfl_error *err)
 {
-    *groups = (nfl__groups){.memory = memory, .plan = plan, .key_at = key_at, .slot_count = GROUP_FIRST_SLOTS};
+    *groups =
+        (nfl__groups){.memory = memory, .plan = plan, .key_at = key_at, .slot_count = GROUP_FIRST_SLOTS};
     /* Nothing that is returned depends on the seed; the address is hard to guess for who sends the flows. */
     groups->seed = nfl__hash_u64((uint64_t)(uintptr_t)groups, UINT64_C(0x6e666c71));
     nfl__pool_init(&groups->pool, memory, plan->row_words);
@@ -112,14 +114,16 @@ static nfl_status group_make_room(nfl__groups *groups, nfl_error *err)
 }
 
 /* Number + 1 of the key's group, which is made if there is none. */
-static nfl_status group_number(nfl__groups *groups, const uint8_t *key, uint32_t hash, uint32_t *out, nfl_error *err)
+static nfl_status group_number(nfl__groups *groups, const uint8_t *key, uint32_t hash, uint32_t *out,
+                               nfl_error *err)
 {
     uint64_t *slot = group_probe(groups, key, hash);
     if (!*slot) {
         NFL_TRY(group_make_room(groups, err));
         uint64_t *group = nfl__pool_add(&groups->pool);
         if (!group)
-            return nfl__query_nomem(groups->memory, NFL__POOL_ROWS * groups->plan->row_words * sizeof *group, err);
+            return nfl__query_nomem(groups->memory, NFL__POOL_ROWS * groups->plan->row_words * sizeof *group,
+                                    err);
         group_start(groups->plan, group, key);
         slot = group_probe(groups, key, hash);
         *slot = (uint64_t)hash << 32 | (uint32_t)groups->pool.count;
@@ -135,61 +139,143 @@ uint64_t *nfl__groups_find(const nfl__groups *groups, const uint64_t *row)
     return slot ? nfl__pool_at(&groups->pool, (uint32_t)slot - 1) : NULL;
 }
 
-/* --- Keys -------------------------------------------------------------------------------------------------- */
+/* --- Keys ---- */
 
-/* Pack one key field of the n rows; keys are zeroed before. */
-static void group_pack_field(const nfl__plan *plan, uint32_t index, const nfl__column *column, const uint32_t *rows,
-                             uint32_t n, uint8_t *keys)
+/* n numbers of `width` bytes into their keys; inlined with a constant width this is one swap and store each. */
+static inline void group_pack_numbers(uint8_t *at, size_t stride, const uint64_t *values, uint32_t n,
+                                      uint32_t width)
 {
-    const nfl__group_key *key = &plan->keys[index];
-    uint8_t presence = (uint8_t)(0x80 >> index % 8);
-    uint64_t flip = key->type == NFL_TYPE_TIME ? NFL__KEY_SIGN : 0;
-    if (column->form == NFL__COLUMN_NULL)
-        return;
-    for (uint32_t i = 0; i < n; i++, keys += plan->key_bytes) {
-        if (!nfl__column_has(column, rows[i]))
-            continue;
-        const void *value = nfl__column_at(column, rows[i]);
-        keys[plan->presence_at + index / 8] |= presence;
-        if (key->type == NFL_TYPE_IP)
-            memcpy(keys + key->offset, value, sizeof(nfl_ip));
-        else
-            nfl__store_be(keys + key->offset, nfl__value_u64(value, key->width) ^ flip, key->width);
+    for (uint32_t i = 0; i < n; i++, at += stride)
+        nfl__store_be(at, values[i], width);
+}
+
+static void group_pack_values(uint8_t *at, size_t stride, const nfl__group_key *key, uint64_t *values,
+                              uint32_t n)
+{
+    switch (key->width) {
+    case 1:
+        group_pack_numbers(at, stride, values, n, 1);
+        break;
+    case 2:
+        group_pack_numbers(at, stride, values, n, 2);
+        break;
+    case 4:
+        group_pack_numbers(at, stride, values, n, 4);
+        break;
+    default:
+        for (uint32_t i = 0; i < n && key->type == NFL_TYPE_TIME; i++)
+            values[i] ^= NFL__KEY_SIGN;
+        group_pack_numbers(at, stride, values, n, 8);
     }
 }
 
-static void group_pack(const nfl__groups *groups, const nfl__scan *scan, const uint32_t *rows, const uint64_t *buckets,
-                       uint32_t n, uint8_t *keys)
+static void group_pack_addresses(uint8_t *at, size_t stride, const nfl__column *column, const uint32_t *rows,
+                                 uint32_t n)
 {
-    const nfl__plan *plan = groups->plan;
-    memset(keys, 0, (size_t)n * plan->key_bytes);
-    if (plan->bucketed)
-        for (uint32_t i = 0; i < n; i++)
-            nfl__store_be(keys + (size_t)i * plan->key_bytes, buckets[i], 8);
-    for (uint32_t k = 0; k < plan->key_count; k++)
-        group_pack_field(plan, k, nfl__scan_column(scan, plan->keys[k].field), rows, n, keys);
+    for (uint32_t i = 0; i < n; i++, at += stride)
+        if (nfl__column_has(column, rows[i]))
+            memcpy(at, nfl__column_at(column, rows[i]), sizeof(nfl_ip));
 }
 
-/* Start of the bucket of each row, as a key: rounded down, before 1970 too. */
+static void group_pack_presence(uint8_t *at, size_t stride, uint8_t bit, const nfl__column *column,
+                                const uint32_t *rows, uint32_t n)
+{
+    for (uint32_t i = 0; i < n; i++, at += stride)
+        *at |= !column->valid || nfl__bit_get(column->valid, rows[i]) ? bit : 0;
+}
+
+/* Clear a field of the keys whose rows do not have it; a time of 0 is no longer 0 bytes. */
+static void group_clear_absent(uint8_t *at, size_t stride, uint32_t width, const nfl__column *column,
+                               const uint32_t *rows, uint32_t n)
+{
+    for (uint32_t i = 0; i < n; i++, at += stride)
+        if (!nfl__bit_get(column->valid, rows[i]))
+            memset(at, 0, width);
+}
+
+/* Pack one key field of all rows of the scan; keys are zeroed before. Counters go in scaled. */
+static void group_pack_field(nfl__groups *groups, nfl__scan *scan, uint32_t index)
+{
+    const nfl__plan *plan = groups->plan;
+    const nfl__group_key *key = &plan->keys[index];
+    const nfl__column *column = nfl__scan_column(scan, key->field);
+    uint8_t *at = groups->keys + key->offset, *presence = groups->keys + plan->presence_at + index / 8;
+    if (column->form == NFL__COLUMN_NULL)
+        return;
+    group_pack_presence(presence, plan->key_bytes, (uint8_t)(0x80 >> index % 8), column, scan->rows,
+                        scan->count);
+    if (key->type == NFL_TYPE_IP) {
+        group_pack_addresses(at, plan->key_bytes, column, scan->rows, scan->count);
+        return;
+    }
+    nfl__scan_values(scan, key->field, scan->values);
+    group_pack_values(at, plan->key_bytes, key, scan->values, scan->count);
+    if (column->valid && key->type == NFL_TYPE_TIME)
+        group_clear_absent(at, plan->key_bytes, key->width, column, scan->rows, scan->count);
+}
+
+static void group_pack(nfl__groups *groups, nfl__scan *scan)
+{
+    const nfl__plan *plan = groups->plan;
+    memset(groups->keys, 0, (size_t)scan->count * plan->key_bytes);
+    if (plan->bucketed)
+        group_pack_numbers(groups->keys, plan->key_bytes, groups->buckets, scan->count, 8);
+    for (uint32_t k = 0; k < plan->key_count; k++)
+        group_pack_field(groups, scan, k);
+}
+
+/* The key of one row of the scan. */
+static void group_pack_row(const nfl__groups *groups, const nfl__scan *scan, uint32_t i, uint8_t *out)
+{
+    const nfl__plan *plan = groups->plan;
+    memset(out, 0, plan->key_bytes);
+    if (plan->bucketed)
+        nfl__store_be(out, groups->buckets[i], 8);
+    for (uint32_t k = 0; k < plan->key_count; k++) {
+        const nfl__group_key *key = &plan->keys[k];
+        const nfl__column *column = nfl__scan_column(scan, key->field);
+        uint64_t value;
+        if (!nfl__column_has(column, scan->rows[i]))
+            continue;
+        out[plan->presence_at + k / 8] |= (uint8_t)(0x80 >> k % 8);
+        if (key->type == NFL_TYPE_IP)
+            memcpy(out + key->offset, nfl__column_at(column, scan->rows[i]), sizeof(nfl_ip));
+        else if (nfl__scan_value(scan, key->field, scan->rows[i], &value))
+            nfl__store_be(out + key->offset, nfl__key_u64(key->type, value).low, key->width);
+    }
+}
+
+/* Rounded down, before 1970 too. */
+static nfl_usec group_bucket_start(nfl_usec first_us, nfl_usec length)
+{
+    nfl_usec into = first_us % length, start = first_us - into;
+    if (into >= 0)
+        return start;
+    return start < INT64_MIN + length ? INT64_MIN : start - length;
+}
+
+/* Start of the bucket of each row, as a key. Neighbours mostly share theirs, which saves the division. */
 static void group_set_buckets(nfl__groups *groups, const nfl__scan *scan)
 {
-    nfl_usec length = groups->plan->query.bucket_us;
+    nfl_usec length = groups->plan->query.bucket_us, start = 0;
     nfl__scan_values(scan, NFL_FIELD_FIRST, groups->buckets);
     for (uint32_t i = 0; i < scan->count; i++) {
-        nfl_usec first_us = (nfl_usec)groups->buckets[i];
-        nfl_usec into = first_us % length;
-        nfl_usec start = first_us - into;
-        if (into < 0)
-            start = start < INT64_MIN + length ? INT64_MIN : start - length;
+        uint64_t first = groups->buckets[i];
+        if (i == 0 || (nfl_usec)first < start || first - (uint64_t)start >= (uint64_t)length)
+            start = group_bucket_start((nfl_usec)first, length);
         groups->buckets[i] = (uint64_t)start ^ NFL__KEY_SIGN;
     }
 }
 
-/* --- Rows to groups ---------------------------------------------------------------------------------------- */
+/* --- Rows to groups ---- */
 
-/* Values a key column can take in this block, one more if it can be absent; 0 if it has no dictionary. */
-static uint32_t group_combinations(const nfl__column *column)
+/* Values a key can take in this block, one more if it can be absent; 0 if it has no dictionary or a value
+ * does not decide the key, since sampling rates differ. */
+static uint32_t group_combinations(const nfl__scan *scan, uint32_t field)
 {
+    const nfl__column *column = nfl__scan_column(scan, field);
+    if (scan->sampled && (NFL__SCALED_FIELDS & NFL_HAS(field)))
+        return 0;
     switch (column->form) {
     case NFL__COLUMN_NULL:
         return 1;
@@ -206,7 +292,7 @@ void nfl__groups_block(nfl__groups *groups, const nfl__scan *scan)
 {
     uint64_t product = 1;
     for (uint32_t k = 0; k < groups->plan->key_count && product; k++) {
-        product *= group_combinations(nfl__scan_column(scan, groups->plan->keys[k].field));
+        product *= group_combinations(scan, groups->plan->keys[k].field);
         product = product > NFL__GROUP_CACHE ? 0 : product;
     }
     /* Worth it when combinations come up more than once. */
@@ -230,7 +316,7 @@ static nfl_status group_find_by_codes(nfl__groups *groups, const nfl__scan *scan
     uint32_t combination[NFL__SCAN_ROWS] = {0};
     for (uint32_t k = 0; k < plan->key_count; k++) {
         const nfl__column *column = nfl__scan_column(scan, plan->keys[k].field);
-        uint32_t factor = group_combinations(column);
+        uint32_t factor = group_combinations(scan, plan->keys[k].field);
         if (factor > 1)
             for (uint32_t i = 0; i < scan->count; i++)
                 combination[i] = combination[i] * factor + group_code(column, scan->rows[i]);
@@ -238,7 +324,7 @@ static nfl_status group_find_by_codes(nfl__groups *groups, const nfl__scan *scan
     for (uint32_t i = 0; i < scan->count; i++) {
         uint32_t *cached = &groups->cache[combination[i]];
         if (!*cached) {
-            group_pack(groups, scan, &scan->rows[i], &groups->buckets[i], 1, groups->keys);
+            group_pack_row(groups, scan, i, groups->keys);
             NFL_TRY(group_number(groups, groups->keys, group_hash(groups, groups->keys), cached, err));
         }
         groups->found[i] = nfl__pool_at(&groups->pool, *cached - 1);
@@ -246,10 +332,10 @@ static nfl_status group_find_by_codes(nfl__groups *groups, const nfl__scan *scan
     return NFL_OK;
 }
 
-static nfl_status group_find_by_keys(nfl__groups *groups, const nfl__scan *scan, nfl_error *err)
+static nfl_status group_find_by_keys(nfl__groups *groups, nfl__scan *scan, nfl_error *err)
 {
     uint32_t hashes[NFL__SCAN_ROWS], key_bytes = groups->plan->key_bytes;
-    group_pack(groups, scan, scan->rows, groups->buckets, scan->count, groups->keys);
+    group_pack(groups, scan);
     for (uint32_t i = 0; i < scan->count; i++) {
         hashes[i] = group_hash(groups, groups->keys + (size_t)i * key_bytes);
         __builtin_prefetch(&groups->slots[group_slot_of(groups, hashes[i])]);
@@ -278,9 +364,9 @@ static int group_cache_fits(nfl__groups *groups, const nfl__scan *scan)
     return 1;
 }
 
-/* --- Measures ---------------------------------------------------------------------------------------------- */
+/* --- Measures ---- */
 
-static void group_apply(uint64_t *word, uint32_t how, uint64_t value)
+static inline void group_apply(uint64_t *word, uint32_t how, uint64_t value)
 {
     switch (how) {
     case NFL__MEASURE_SUM:
@@ -297,6 +383,32 @@ static void group_apply(uint64_t *word, uint32_t how, uint64_t value)
     }
 }
 
+/* One value to each group's word; inlined with a constant `how`. */
+static inline void group_apply_each(uint64_t *const *found, uint32_t word, uint32_t how,
+                                    const uint64_t *values, uint32_t n)
+{
+    for (uint32_t i = 0; i < n; i++)
+        group_apply(found[i] + word, how, values[i]);
+}
+
+static void group_apply_all(uint64_t *const *found, const nfl__measure *measure, const uint64_t *values,
+                            uint32_t n)
+{
+    switch (measure->how) {
+    case NFL__MEASURE_SUM:
+        group_apply_each(found, measure->word, NFL__MEASURE_SUM, values, n);
+        break;
+    case NFL__MEASURE_MIN:
+        group_apply_each(found, measure->word, NFL__MEASURE_MIN, values, n);
+        break;
+    case NFL__MEASURE_MAX:
+        group_apply_each(found, measure->word, NFL__MEASURE_MAX, values, n);
+        break;
+    default:
+        group_apply_each(found, measure->word, NFL__MEASURE_UNION, values, n);
+    }
+}
+
 static void group_apply_address(uint64_t *words, nfl__key value)
 {
     nfl__key known = {words[0], words[1]};
@@ -306,26 +418,40 @@ static void group_apply_address(uint64_t *words, nfl__key value)
     }
 }
 
-static void group_add_measure(nfl__groups *groups, nfl__scan *scan, uint32_t index)
+/* A measure that is not a plain number of every row: row by row. */
+static void group_add_by_row(nfl__groups *groups, const nfl__scan *scan, uint32_t index)
 {
     const nfl__measure *measure = &groups->plan->measures[index];
     const nfl__column *column = nfl__scan_column(scan, measure->field);
-    uint32_t seen = groups->plan->seen_word;
-    uint64_t flip = measure->type == NFL_TYPE_TIME ? NFL__KEY_SIGN : 0;
-    if (column->form == NFL__COLUMN_NULL)
-        return;
-    if (measure->type != NFL_TYPE_IP)
-        nfl__scan_values(scan, measure->field, scan->values);
     for (uint32_t i = 0; i < scan->count; i++) {
         uint64_t *group = groups->found[i];
-        if (column->valid && !nfl__bit_get(column->valid, scan->rows[i]))
+        if (!nfl__column_has(column, scan->rows[i]))
             continue;
-        group[seen] |= UINT64_C(1) << index;
+        group[groups->plan->seen_word] |= UINT64_C(1) << index;
         if (measure->type == NFL_TYPE_IP)
             group_apply_address(group + measure->word, nfl__key_ip(nfl__column_at(column, scan->rows[i])));
         else
-            group_apply(group + measure->word, measure->how, scan->values[i] ^ flip);
+            group_apply(group + measure->word, measure->how, scan->values[i]);
     }
+}
+
+/* Returns the bit to set in `seen` of all groups that rows went to. */
+static uint64_t group_add_measure(nfl__groups *groups, nfl__scan *scan, uint32_t index)
+{
+    const nfl__measure *measure = &groups->plan->measures[index];
+    const nfl__column *column = nfl__scan_column(scan, measure->field);
+    if (column->form == NFL__COLUMN_NULL)
+        return 0;
+    if (measure->type != NFL_TYPE_IP)
+        nfl__scan_values(scan, measure->field, scan->values);
+    for (uint32_t i = 0; i < scan->count && measure->type == NFL_TYPE_TIME; i++)
+        scan->values[i] ^= NFL__KEY_SIGN;
+    if (column->valid || measure->type == NFL_TYPE_IP) {
+        group_add_by_row(groups, scan, index);
+        return 0;
+    }
+    group_apply_all(groups->found, measure, scan->values, scan->count);
+    return UINT64_C(1) << index;
 }
 
 nfl_status nfl__groups_add(nfl__groups *groups, nfl__scan *scan, nfl_error *err)
@@ -336,8 +462,11 @@ nfl_status nfl__groups_add(nfl__groups *groups, nfl__scan *scan, nfl_error *err)
         NFL_TRY(group_find_by_codes(groups, scan, err));
     else
         NFL_TRY(group_find_by_keys(groups, scan, err));
+    uint64_t seen = 0;
     for (uint32_t i = 0; i < groups->plan->measure_count; i++)
-        group_add_measure(groups, scan, i);
+        seen |= group_add_measure(groups, scan, i);
+    for (uint32_t i = 0; i < scan->count; i++)
+        groups->found[i][groups->plan->seen_word] |= seen;
     return NFL_OK;
 }
 

@@ -5,6 +5,8 @@
 #include "query/source.h"
 #include "record/fields.h"
 
+#include <stddef.h>
+
 #define ROWS_WORDS (NFL__ROW_BLOCK / 64u)
 
 typedef struct rows_source {
@@ -49,9 +51,9 @@ static nfl_status rows_next(nfl__source *source, nfl_error *err)
             rows->left = 0;
             return status;
         }
-        if (rows->left == 0 || rows->stride < sizeof rows->flows->struct_size)
-            return nfl__fail(err, NFL_E_ARG, NFL_NO_OFFSET, "scan gave %zu flows, %zu bytes apart", rows->left,
-                             rows->stride);
+        if (rows->left == 0 || rows->stride < offsetof(nfl_flow, present) + sizeof rows->flows->present)
+            return nfl__fail(err, NFL_E_ARG, NFL_NO_OFFSET, "scan gave %zu flows, %zu bytes apart",
+                             rows->left, rows->stride);
     }
     source->batch.rows = (uint32_t)(rows->left < NFL__ROW_BLOCK ? rows->left : NFL__ROW_BLOCK);
     source->blocks_read++;
@@ -88,8 +90,10 @@ static uint32_t rows_gather(const rows_source *rows, uint32_t field, void *value
     memset(valid, 0, ROWS_WORDS * sizeof *valid);
     for (uint32_t i = 0; i < rows->base.batch.rows; i++) {
         const nfl_flow *flow = rows_at(rows, i);
-        int has = (size_t)slot->offset + slot->width <= flow->struct_size && ((flow->present | always) >> field & 1);
-        rows_copy_value(values, i, has ? (const uint8_t *)flow + slot->offset : (const void *)&nothing, slot->width);
+        size_t len = flow->struct_size < rows->stride ? flow->struct_size : rows->stride;
+        int has = (size_t)slot->offset + slot->width <= len && ((flow->present | always) >> field & 1);
+        rows_copy_value(values, i, has ? (const uint8_t *)flow + slot->offset : (const void *)&nothing,
+                        slot->width);
         valid[i / 64] |= (uint64_t)has << (i % 64);
         count += (uint32_t)has;
     }

@@ -29,9 +29,11 @@ static nfl_flow *make_flows(void)
         flows[i].bytes = 100 * flows[i].packets;
         flows[i].flows = 1;
         flows[i].proto = i % 2 ? 6 : 17;
+        flows[i].src_port = (uint16_t)i;
         flows[i].tcp_flags = (uint16_t)(1u << i % 5);
         flows[i].present = NFL_HAS(NFL_FIELD_SRC) | NFL_HAS(NFL_FIELD_FIRST) | NFL_HAS(NFL_FIELD_LAST) |
                            NFL_HAS(NFL_FIELD_PACKETS) | NFL_HAS(NFL_FIELD_BYTES) | NFL_HAS(NFL_FIELD_PROTO) |
+                           (i % 7 ? NFL_HAS(NFL_FIELD_SRC_PORT) : 0) |
                            (i % 2 ? NFL_HAS(NFL_FIELD_TCP_FLAGS) : 0);
     }
     return flows;
@@ -130,10 +132,59 @@ static void test_columns_of_blocks_without_a_match_are_not_loaded(void)
     free(flows);
 }
 
+/* Port i, not sent in every seventh flow; whole blocks, and blocks too short for a table of ports. */
+static void test_long_lists_of_ports(void)
+{
+    nfl_flow *flows = make_flows();
+    for (unsigned round = 0; round < 20; round++) {
+        test_columns columns;
+        nfl_cursor *cursor = NULL;
+        NFL_OPTS(nfl_query, query, .columns = "src_port",
+                 .filter = "src port in (1,3,5,7,9,11-20,3000-65535)");
+        test_columns_init(&columns, flows, FLOWS, round % 2 ? FLOWS : 100, round);
+        CU_ASSERT_EQUAL_FATAL(nfl__query_run(&query, NULL, &columns.scannable, &cursor, NULL), NFL_OK);
+        for (uint32_t i = 0; i < FLOWS; i++) {
+            int wanted = i % 7 && ((i < 11 && i % 2) || (i > 10 && i < 21) || i >= 3000);
+            if (wanted)
+                CU_ASSERT(nfl_cursor_next(cursor, NULL) == NFL_OK && nfl_cursor_u64(cursor, 0) == i);
+        }
+        CU_ASSERT_EQUAL(nfl_cursor_next(cursor, NULL), NFL_DONE);
+        nfl_cursor_free(cursor);
+    }
+    free(flows);
+}
+
+/* Counters as keys are those that are shown: scaled, also when a dictionary has them as sent. */
+static void test_counters_as_keys_are_scaled(void)
+{
+    nfl_flow *flows = make_flows();
+    for (uint32_t i = 0; i < FLOWS; i++) {
+        flows[i].sampling = 1 + i % 2;
+        flows[i].present |= NFL_HAS(NFL_FIELD_SAMPLING);
+    }
+    for (unsigned round = 0; round < 10; round++) {
+        static const uint64_t unscaled[] = {300, 200, 100}, scaled[] = {600, 400, 300, 200, 100};
+        test_columns columns;
+        nfl_cursor *cursor = NULL;
+        NFL_OPTS(nfl_query, query, .group_by = "bytes", .order_by = "bytes", .columns = "flows");
+        query.flags = round % 2 ? NFL_QUERY_UNSCALED : 0;
+        test_columns_init(&columns, flows, FLOWS, FLOWS, round);
+        CU_ASSERT_EQUAL_FATAL(nfl__query_run(&query, NULL, &columns.scannable, &cursor, NULL), NFL_OK);
+        for (unsigned i = 0; i < (round % 2 ? 3 : 5); i++) {
+            CU_ASSERT_EQUAL(nfl_cursor_next(cursor, NULL), NFL_OK);
+            CU_ASSERT_EQUAL(nfl_cursor_u64(cursor, 0), round % 2 ? unscaled[i] : scaled[i]);
+        }
+        CU_ASSERT_EQUAL(nfl_cursor_next(cursor, NULL), NFL_DONE);
+        nfl_cursor_free(cursor);
+    }
+    free(flows);
+}
+
 static void test_usual_columns(void)
 {
-    static const char *const records[] = {"first", "duration",  "src",   "src_port", "dst",   "dst_port", "proto",
-                                          "tcp_flags", "bytes", "packets", "in_if", "out_if", "exporter"};
+    static const char *const records[] = {"first",    "duration", "src",       "src_port", "dst",
+                                          "dst_port", "proto",    "tcp_flags", "bytes",    "packets",
+                                          "in_if",    "out_if",   "exporter"};
     static const char *const buckets[] = {"time", "src", "bytes", "packets", "flows"};
     nfl_store *store = make_store(NULL);
     NFL_OPTS(nfl_query, query, .limit = 1);
@@ -172,8 +223,17 @@ static void test_measures_of_a_group(void)
         packets += i % 3 + 1;
     bytes = packets * 100;
     nfl_usec duration_us = (3997 - 1 + 2) * SECOND;
-    const uint64_t expected[] = {bytes, packets, 1000, (uint64_t)(START + SECOND), (uint64_t)(START + 3999 * SECOND),
-                                 (uint64_t)duration_us, bytes * 8 / 3998, packets / 3998, 100, 31, 6};
+    const uint64_t expected[] = {bytes,
+                                 packets,
+                                 1000,
+                                 (uint64_t)(START + SECOND),
+                                 (uint64_t)(START + 3999 * SECOND),
+                                 (uint64_t)duration_us,
+                                 bytes * 8 / 3998,
+                                 packets / 3998,
+                                 100,
+                                 31,
+                                 6};
     nfl_cursor *cursor = run(store, &query);
     CU_ASSERT_EQUAL_FATAL(nfl_cursor_next(cursor, NULL), NFL_OK);
     for (uint32_t i = 0; i < 11; i++)
@@ -250,7 +310,8 @@ static void test_buckets_before_1970(void)
 
 static void test_counters_saturate(void)
 {
-    nfl_flow flow = {.struct_size = sizeof flow, .bytes = UINT64_MAX / 2, .packets = 1, .sampling = 3, .flows = 1};
+    nfl_flow flow = {
+        .struct_size = sizeof flow, .bytes = UINT64_MAX / 2, .packets = 1, .sampling = 3, .flows = 1};
     nfl_store *store = NULL;
     flow.present = NFL_HAS(NFL_FIELD_BYTES) | NFL_HAS(NFL_FIELD_PACKETS) | NFL_HAS(NFL_FIELD_SAMPLING);
     CU_ASSERT_EQUAL_FATAL(nfl_store_new("mem:", NULL, &store, NULL), NFL_OK);
@@ -277,7 +338,11 @@ static void test_mistakes_in_a_query(void)
         uint64_t offset;
         const char *message;
     } cases[] = {
-        {"group by nothing known", {.group_by = "src,dts"}, NFL_E_SYNTAX, 4, "group_by: 'dts' is not a field (did you mean 'dst'?)"},
+        {"group by nothing known",
+         {.group_by = "src,dts"},
+         NFL_E_SYNTAX,
+         4,
+         "group_by: 'dts' is not a field (did you mean 'dst'?)"},
         {"group by a computed field", {.group_by = "bps"}, NFL_E_SYNTAX, 0, "cannot be grouped by"},
         {"group by a filter field", {.group_by = "src, port"}, NFL_E_SYNTAX, 5, "in filters only"},
         {"group by time", {.group_by = "time"}, NFL_E_SYNTAX, 0, "cannot be grouped by"},
@@ -419,7 +484,10 @@ static void test_running_out_of_memory(void)
 NFL_SUITE("query", {"records come in order of arrival", test_records_come_in_order_of_arrival},
           {"a limited listing reads no more than asked until its end",
            test_a_limited_listing_reads_no_more_than_asked_until_its_end},
-          {"columns of blocks without a match are not loaded", test_columns_of_blocks_without_a_match_are_not_loaded},
+          {"columns of blocks without a match are not loaded",
+           test_columns_of_blocks_without_a_match_are_not_loaded},
+          {"long lists of ports", test_long_lists_of_ports},
+          {"counters as keys are scaled", test_counters_as_keys_are_scaled},
           {"usual columns", test_usual_columns}, {"measures of a group", test_measures_of_a_group},
           {"buckets over dictionaries", test_buckets_over_dictionaries},
           {"buckets alone make a trend", test_buckets_alone_make_a_trend},
