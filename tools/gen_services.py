@@ -250,7 +250,7 @@ def add_well_known(services):
 
 
 def read_services(folder):
-    """Registered (port, name) -> transports in the order of TRANSPORTS. Ranges are left out: no name for many ports."""
+    """Registered (port, name) -> transports in the order of TRANSPORTS. Ranges of ports are left out."""
     registered = {}
     for row in csv.DictReader((folder / 'iana/service-names-port-numbers.csv').open()):
         name, port, transport = row['Service Name'].lower(), row['Port Number'], row['Transport Protocol']
@@ -295,22 +295,31 @@ class Blob:
         return f'static const struct {{\n{members}}} {symbol} = {{\n' + ',\n'.join(literals) + '};\n'
 
 
-def rows_source(rows):
+def items_source(items):
     lines, line = [], '   '
-    for row in rows:
-        item = ' {' + ', '.join(map(str, row)) + '},'
-        if len(line) + len(item) > 116:
+    for item in items:
+        if len(line) + len(item) > 114:
             lines.append(line)
             line = '   '
-        line += item
+        line += f' {item},'
     return '\n'.join(lines + [line]) + '\n'
+
+
+def rows_source(rows):
+    return items_source('{' + ', '.join(map(str, row)) + '}' for row in rows)
+
+
+def numbers_source(numbers):
+    return items_source(map(str, numbers))
 
 
 def services_source(services):
     rows = list(services.sorted())
     blob = Blob(name for _, name, _ in rows)
     body = rows_source((port, blob.offsets[name], len(name), f'0x{bits:02x}') for port, name, bits in rows)
-    return blob.source('service_names') + f'\nstatic const service_row service_rows[{len(rows)}] = {{\n{body}}};\n'
+    pages = [sum(port < page * 256 for port, _, _ in rows) for page in range(257)]
+    return (blob.source('service_names') + f'\nstatic const service_row service_rows[{len(rows)}] = {{\n{body}}};\n'
+            + f'\nstatic const uint16_t service_pages[257] = {{\n{numbers_source(pages)}}};\n')
 
 
 def protocols_source(names):

@@ -159,7 +159,7 @@ typedef struct nfl_value {
     uint32_t struct_size; /**< sizeof(nfl_value) of the caller. */
     uint8_t type;         /**< NFL_TYPE_*. */
     uint8_t kind;         /**< NFL_KIND_*. */
-    uint8_t present;      /**< 0 = the exporter did not send it. */
+    uint8_t present;      /**< 0 = the exporter did not send it and nothing stands in for it. */
     uint8_t reserved;     /**< 0. */
     uint64_t u64;         /**< Value; NFL_TYPE_TIME: signed microseconds cast to unsigned. */
     nfl_ip ip;            /**< Value when type is NFL_TYPE_IP. */
@@ -167,6 +167,10 @@ typedef struct nfl_value {
 
 /**
  * @brief   Read one field of a flow, derived ones included. Counters are scaled by the sampling rate.
+ *
+ * Fields that are always filled in (see ::nfl_flow) are present whether sent or not, but `last`, and with it
+ * duration and rates, only if the exporter sent times.
+ *
  * @param   flow   Flow.
  * @param   field  NFL_FIELD_*.
  * @param[out] out Value; set `struct_size` before the call. Filter-only fields (ip, port ...) are absent.

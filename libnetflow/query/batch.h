@@ -19,6 +19,13 @@
 
 #define NFL__BATCH_ROWS 65536u
 
+/* Fields that nfl_flow always fills in, whatever `present` says (flow.h): every row of their columns is valid;
+ * `first` is the arrival time where the exporter sent none, so that a time window never loses a flow. `last`
+ * is valid only where it was sent: without it there is no duration and no rate. */
+#define NFL__FIELDS_ALWAYS                                                                   \
+    (NFL_HAS(NFL_FIELD_FIRST) | NFL_HAS(NFL_FIELD_RECEIVED) | NFL_HAS(NFL_FIELD_FLOWS) |     \
+     NFL_HAS(NFL_FIELD_EXPORTER) | NFL_HAS(NFL_FIELD_DOMAIN) | NFL_HAS(NFL_FIELD_VERSION))
+
 enum { NFL__COLUMN_NULL = 0, NFL__COLUMN_CONST = 1, NFL__COLUMN_PLAIN = 2, NFL__COLUMN_DICT = 3 };
 
 typedef struct nfl__column {

@@ -172,7 +172,8 @@ static void fields_derive(const nfl_flow *flow, uint32_t field, nfl_value *value
     default:
         return;
     }
-    value->present = (flow->present & needs) == needs && !(field == NFL_FIELD_BPP && flow->packets == 0);
+    value->present = ((flow->present | NFL__FIELDS_ALWAYS) & needs) == needs &&
+                     !(field == NFL_FIELD_BPP && flow->packets == 0);
     if (!value->present)
         value->u64 = 0;
 }
@@ -180,6 +181,8 @@ static void fields_derive(const nfl_flow *flow, uint32_t field, nfl_value *value
 static void fields_read(const nfl_flow *flow, uint32_t field, nfl_value *value)
 {
     value->present = (uint8_t)nfl__flow_has(flow, field);
+    if (!value->present)
+        return;
     if (value->type == NFL_TYPE_IP) {
         memcpy(&value->ip, nfl__flow_at(flow, field), sizeof value->ip);
         return;

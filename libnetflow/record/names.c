@@ -3,7 +3,7 @@
  * The tables are constants without pointers: names lie in one block of text, rows hold offsets into it. Rows of
  * services are sorted by port; of several names of a port and transport the first is printed, the others (marked
  * as aliases) are only understood. Printed names are unique, so that text written by nfl_app_format() is read back
- * by nfl_app_find(). By number: O(log n). By name: O(n), for texts people type.
+ * by nfl_app_find(). By number: O(log n) among the 256 ports of a page. By name: O(n), for texts people type.
  */
 #include <netflow/flow.h>
 
@@ -87,7 +87,7 @@ static unsigned service_bit(uint8_t proto)
 /* The row that names a port of a transport, NULL if it is not registered. */
 static const service_row *service_find_port(unsigned bit, uint16_t port)
 {
-    size_t low = 0, high = SERVICE_ROWS;
+    size_t low = service_pages[port >> 8], high = service_pages[(port >> 8) + 1];
     while (low < high) {
         size_t middle = (low + high) / 2;
         if (service_rows[middle].port < port)

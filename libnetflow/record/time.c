@@ -3,8 +3,6 @@
 #include "base/error.h"
 #include "record/text.h"
 
-#include <stdio.h>
-
 #define SECOND_US INT64_C(1000000)
 #define DAY_S INT64_C(86400)
 #define DAY_US (DAY_S * SECOND_US)
@@ -63,12 +61,25 @@ size_t nfl__time_write(nfl_usec time_us, char separator, const char *zone, char 
     time_date date = time_date_of(midnight / DAY_US);
     unsigned second = (unsigned)((time_us - midnight) / SECOND_US);
     unsigned micro = (unsigned)((time_us - midnight) % SECOND_US);
-    int millis = micro % 1000 == 0;
-    char text[64];
-    int len = snprintf(text, sizeof text, "%04u-%02u-%02u%c%02u:%02u:%02u.%0*u%s", date.year, date.month, date.day,
-                       separator, second / 3600, second / 60 % 60, second % 60, millis ? 3 : 6,
-                       millis ? micro / 1000 : micro, zone);
-    return nfl__text_copy(dst, cap, text, (size_t)len);
+    const struct {
+        unsigned value;
+        uint8_t digits;
+        char after;
+    } parts[] = {{date.year, 4, '-'},         {date.month, 2, '-'},       {date.day, 2, separator},
+                 {second / 3600, 2, ':'},     {second / 60 % 60, 2, ':'}, {second % 60, 2, '.'}};
+    char text[40];
+    size_t len = 0;
+    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
+        len += nfl__text_number(text + len, parts[i].value, parts[i].digits);
+        text[len++] = parts[i].after;
+    }
+    if (micro % 1000)
+        len += nfl__text_number(text + len, micro, 6);
+    else
+        len += nfl__text_number(text + len, micro / 1000, 3);
+    for (; *zone; zone++)
+        text[len++] = *zone;
+    return nfl__text_copy(dst, cap, text, len);
 }
 
 size_t nfl_time_format(nfl_usec time_us, char *dst, size_t cap)

@@ -7,7 +7,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-/* Text without quotes; returns its length. Text of NFL_VALUE_TEXT_SIZE bytes has room for every value. */
+/* Text without quotes, not terminated; returns its length. VALUE_ROOM bytes are enough for every value. */
 typedef size_t value_writer(const nfl_value *value, uint32_t form, char *text);
 
 #define VALUE_ROOM (NFL_VALUE_TEXT_SIZE - 2) /* without the quotes of JSON */
@@ -15,7 +15,7 @@ typedef size_t value_writer(const nfl_value *value, uint32_t form, char *text);
 static size_t value_number(const nfl_value *value, uint32_t form, char *text)
 {
     (void)form;
-    return (size_t)snprintf(text, VALUE_ROOM, "%" PRIu64, value->u64);
+    return nfl__text_number(text, value->u64, 1);
 }
 
 /* One decimal and a decimal unit: 1.5 M. */
@@ -58,7 +58,8 @@ static size_t value_duration_in_words(uint64_t length_us, char *text)
                                 units[i].name, lower, units[i].lower_name);
     }
     if (length_us >= 1000000)
-        return (size_t)snprintf(text, VALUE_ROOM, "%" PRIu64 ".%" PRIu64 " s", length_us / 1000000, length_us / 100000 % 10);
+        return (size_t)snprintf(text, VALUE_ROOM, "%" PRIu64 ".%" PRIu64 " s", length_us / 1000000,
+                                length_us / 100000 % 10);
     if (length_us >= 1000)
         return (size_t)snprintf(text, VALUE_ROOM, "%" PRIu64 " ms", length_us / 1000);
     return (size_t)snprintf(text, VALUE_ROOM, "%" PRIu64 " us", length_us);
@@ -71,8 +72,12 @@ static size_t value_duration(const nfl_value *value, uint32_t form, char *text)
     uint64_t length_us = negative ? 0 - value->u64 : value->u64;
     if (form == NFL_TEXT_HUMAN && !negative)
         return value_duration_in_words(length_us, text);
-    size_t len = (size_t)snprintf(text, VALUE_ROOM, "%s%" PRIu64 ".%06u", negative ? "-" : "", length_us / 1000000,
-                                  (unsigned)(length_us % 1000000));
+    size_t len = 0;
+    if (negative)
+        text[len++] = '-';
+    len += nfl__text_number(text + len, length_us / 1000000, 1);
+    text[len++] = '.';
+    len += nfl__text_number(text + len, length_us % 1000000, 6);
     while (text[len - 1] == '0')
         len--;
     return text[len - 1] == '.' ? len - 1 : len;
@@ -114,12 +119,17 @@ static size_t value_flags(const nfl_value *value, uint32_t form, char *text)
 
 static size_t value_mac(const nfl_value *value, uint32_t form, char *text)
 {
+    static const char digits[] = "0123456789abcdef";
     (void)form;
-    uint8_t octet[6];
-    for (unsigned i = 0; i < 6; i++)
-        octet[i] = (uint8_t)(value->u64 >> (40 - 8 * i));
-    return (size_t)snprintf(text, VALUE_ROOM, "%02x:%02x:%02x:%02x:%02x:%02x", octet[0], octet[1], octet[2], octet[3],
-                            octet[4], octet[5]);
+    size_t len = 0;
+    for (unsigned shift = 48; shift > 0; shift -= 8) {
+        unsigned octet = (unsigned)(value->u64 >> (shift - 8)) & 0xff;
+        if (len)
+            text[len++] = ':';
+        text[len++] = digits[octet >> 4];
+        text[len++] = digits[octet & 15];
+    }
+    return len;
 }
 
 static size_t value_app(const nfl_value *value, uint32_t form, char *text)

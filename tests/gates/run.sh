@@ -105,6 +105,8 @@ no_machine_paths() {
 
 gate 'layers depend downwards only' "$top/tools/check_layers.py"
 gate 'field table is up to date' "$top/tools/gen_fields.py" --check
+gate 'service table is up to date' "$top/tools/gen_services.py" --check "${NETFLOW_SHARED:-/nonexistent}/registries"
+gate 'element table is up to date' "$top/tools/gen_elements.py" --check "${NETFLOW_SHARED:-/nonexistent}/registries"
 gate 'no writable global' no_writable_globals
 gate 'no forbidden import' no_forbidden_imports
 gate 'malloc in one place' one_place_for_malloc
