@@ -33,14 +33,15 @@ static void decode_header(const nfl_export_header *h, const nfl_ip *exporter)
 {
     printf("{\"ev\": \"header\", \"ver\": %u, ", h->version);
     if (h->version == 10)
-        printf("\"length\": %u, \"secs\": %u, \"seq\": %u, \"odid\": %u", h->length, h->seconds, h->sequence, h->domain);
+        printf("\"length\": %u, \"secs\": %u, \"seq\": %u, \"odid\": %u", h->length, h->seconds, h->sequence,
+               h->domain);
     else
         printf("\"count\": %u, \"uptime\": %u, \"secs\": %u, ", h->count, h->uptime_ms, h->seconds);
     if (h->version == 9)
         printf("\"seq\": %u, \"odid\": %u", h->sequence, h->domain);
     else if (h->version == 5)
-        printf("\"nsecs\": %u, \"seq\": %u, \"engine_type\": %u, \"engine_id\": %u, \"sampling\": %u", h->nanoseconds,
-               h->sequence, h->domain >> 8, h->domain & 255, h->sampling);
+        printf("\"nsecs\": %u, \"seq\": %u, \"engine_type\": %u, \"engine_id\": %u, \"sampling\": %u",
+               h->nanoseconds, h->sequence, h->domain >> 8, h->domain & 255, h->sampling);
     printf(", \"exporter\": ");
     decode_address(exporter);
     puts("}");
@@ -48,17 +49,21 @@ static void decode_header(const nfl_export_header *h, const nfl_ip *exporter)
 
 static void decode_template(const nfl_event *event)
 {
-    printf("{\"ev\": \"template\", \"ver\": %u, \"odid\": %u, \"id\": %u, \"kind\": \"%s\", \"scope\": %u, \"fields\": [",
-           event->version, event->domain, event->template_id, event->options ? "options" : "data", event->scope_count);
+    printf("{\"ev\": \"template\", \"ver\": %u, \"odid\": %u, \"id\": %u, \"kind\": \"%s\", \"scope\": %u, "
+           "\"fields\": [",
+           event->version, event->domain, event->template_id, event->options ? "options" : "data",
+           event->scope_count);
     for (uint32_t i = 0; i < event->field_count; i++)
-        printf("%s[%u, %u, %u]", i ? ", " : "", event->fields[i].pen, event->fields[i].id, event->fields[i].len);
+        printf("%s[%u, %u, %u]", i ? ", " : "", event->fields[i].pen, event->fields[i].id,
+               event->fields[i].len);
     puts("]}");
 }
 
 static void decode_record(const nfl_parser *parser, const nfl_event *event)
 {
     printf("{\"ev\": \"%s\", \"ver\": %u, \"odid\": %u, \"tmpl\": %u, \"fields\": [",
-           event->kind == NFL_EVENT_OPTIONS ? "options" : "record", event->version, event->domain, event->template_id);
+           event->kind == NFL_EVENT_OPTIONS ? "options" : "record", event->version, event->domain,
+           event->template_id);
     nfl_record_field field;
     for (uint32_t i = 0; nfl_parser_field(parser, i, &field) == NFL_OK; i++) {
         printf("%s[%u, %u, %u, \"", i ? ", " : "", field.pen, field.id, field.len);
@@ -73,9 +78,10 @@ static const struct {
     const char *name;
     unsigned len;
 } decode_v5_fields[] = {
-    {"srcaddr", 0}, {"dstaddr", 0}, {"nexthop", 0}, {"input", 2},     {"output", 2}, {"dPkts", 4}, {"dOctets", 4},
-    {"first", 4},   {"last", 4},    {"srcport", 2}, {"dstport", 2},   {"pad1", 1},   {"tcp_flags", 1}, {"prot", 1},
-    {"tos", 1},     {"src_as", 2},  {"dst_as", 2},  {"src_mask", 1},  {"dst_mask", 1}, {"pad2", 2},
+    {"srcaddr", 0}, {"dstaddr", 0}, {"nexthop", 0},   {"input", 2},    {"output", 2},
+    {"dPkts", 4},   {"dOctets", 4}, {"first", 4},     {"last", 4},     {"srcport", 2},
+    {"dstport", 2}, {"pad1", 1},    {"tcp_flags", 1}, {"prot", 1},     {"tos", 1},
+    {"src_as", 2},  {"dst_as", 2},  {"src_mask", 1},  {"dst_mask", 1}, {"pad2", 2},
 };
 
 static void decode_v5(const uint8_t *p)
@@ -106,8 +112,8 @@ static void decode_event(const nfl_parser *parser, const nfl_event *event, const
         decode_template(event);
         break;
     case NFL_EVENT_WITHDRAW:
-        printf("{\"ev\": \"withdraw\", \"odid\": %u, \"id\": %u, \"set\": %u}\n", event->domain, event->template_id,
-               event->set_id);
+        printf("{\"ev\": \"withdraw\", \"odid\": %u, \"id\": %u, \"set\": %u}\n", event->domain,
+               event->template_id, event->set_id);
         break;
     case NFL_EVENT_RECORD:
     case NFL_EVENT_OPTIONS:
@@ -117,8 +123,8 @@ static void decode_event(const nfl_parser *parser, const nfl_event *event, const
             decode_record(parser, event);
         break;
     case NFL_EVENT_UNKNOWN_SET:
-        printf("{\"ev\": \"unknown_set\", \"ver\": %u, \"odid\": %u, \"id\": %u, \"len\": %u}\n", event->version,
-               event->domain, event->set_id, event->len);
+        printf("{\"ev\": \"unknown_set\", \"ver\": %u, \"odid\": %u, \"id\": %u, \"len\": %u}\n",
+               event->version, event->domain, event->set_id, event->len);
         break;
     default:
         printf("{\"ev\": \"zero_record_template\", \"id\": %u}\n", event->set_id);
@@ -130,13 +136,15 @@ static void decode_complain(const char *path, uint64_t number, const nfl_error *
     fprintf(stderr, "%s: datagram %" PRIu64 ": %s\n", path, number, err->message);
 }
 
-static void decode_datagram(nfl_parser *parser, const char *path, uint64_t number, const nfl_datagram *datagram)
+static void decode_datagram(nfl_parser *parser, const char *path, uint64_t number,
+                            const nfl_datagram *datagram)
 {
     nfl_error err;
     printf("{\"ev\": \"datagram\", \"n\": %" PRIu64 ", \"exporter\": ", number);
     decode_address(&datagram->src);
     printf(", \"len\": %u}\n", datagram->len);
-    nfl_status status = nfl_parser_feed(parser, &datagram->src, datagram->time_us, datagram->data, datagram->len, &err);
+    nfl_status status =
+        nfl_parser_feed(parser, &datagram->src, datagram->time_us, datagram->data, datagram->len, &err);
     if (status < 0) {
         decode_complain(path, number, &err);
         return;
@@ -174,7 +182,8 @@ int command_decode(int argc, char **argv)
     if (argc < 2 || strcmp(argv[1], "--help") == 0) {
         FILE *to = argc < 2 ? stderr : stdout;
         fputs("usage: netflow decode FILE...\n"
-              "Print every datagram of capture files (pcap, pcapng, - for standard input) as JSON lines.\n", to);
+              "Print every datagram of capture files (pcap, pcapng, - for standard input) as JSON lines.\n",
+              to);
         return argc < 2 ? 2 : 0;
     }
     nfl_error err;

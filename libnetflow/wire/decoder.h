@@ -77,7 +77,7 @@ struct nfl_parser {
     nfl_event event;
     nfl_flow base; /* what all flows of the context have in common */
     nfl_flow flow;
-    int flow_set;  /* `flow` belongs to the current record */
+    int flow_set; /* `flow` belongs to the current record */
     nfl__slots slots;
 
     /* arrays that keep their size */
@@ -104,8 +104,9 @@ nfl_status nfl__set_step(nfl_parser *parser, nfl_error *err);
 nfl_status nfl__template_set_step(nfl_parser *parser, nfl_error *err);
 
 /* record.c: flow records from raw records. */
-void nfl__record_prepare(nfl_parser *parser);                /* `base` from `context` */
-int nfl__record_find_spans(nfl_parser *parser, const nfl__template *template, const nfl__rd *rd, uint32_t *len);
+void nfl__record_prepare(nfl_parser *parser); /* `base` from `context` */
+int nfl__record_find_spans(nfl_parser *parser, const nfl__template *template, const nfl__rd *rd,
+                           uint32_t *len);
 void nfl__record_to_flow(nfl_parser *parser);                /* current record of v9 or IPFIX into `flow` */
 void nfl__record_finish(nfl_parser *parser, nfl_flow *flow); /* ICMP and sampling, all versions */
 void nfl__record_learn(nfl_parser *parser);                  /* current options record into the domain */
@@ -121,7 +122,7 @@ nfl_status nfl__parser_domain_of(nfl_parser *parser, const nfl_ip *exporter, uin
                                  nfl_usec now_us, nfl__domain **out, nfl_error *err);
 
 /* parser.c: learn a template, other domains making room within the memory limit. */
-nfl_status nfl__parser_define(nfl_parser *parser, nfl__domain *domain, const nfl__template_def *def, nfl_usec now_us,
-                              nfl__template **out, nfl_error *err);
+nfl_status nfl__parser_define(nfl_parser *parser, nfl__domain *domain, const nfl__template_def *def,
+                              nfl_usec now_us, nfl__template **out, nfl_error *err);
 
 #endif

@@ -4,11 +4,11 @@
 
 #include <string.h>
 
-#define DOMAIN_PROVING_US INT64_C(60000000)    /* of being heard until established */
-#define DOMAIN_SILENCE_US INT64_C(1800000000)  /* after which an established one may go */
+#define DOMAIN_PROVING_US INT64_C(60000000)   /* of being heard until established */
+#define DOMAIN_SILENCE_US INT64_C(1800000000) /* after which an established one may go */
 
-static uint32_t domain_bucket(const nfl__domains *domains, uint64_t seed, const nfl_ip *exporter, uint16_t version,
-                              uint32_t id)
+static uint32_t domain_bucket(const nfl__domains *domains, uint64_t seed, const nfl_ip *exporter,
+                              uint16_t version, uint32_t id)
 {
     uint64_t h = nfl__hash(exporter->b, sizeof exporter->b, seed);
     return (uint32_t)nfl__hash_u64(h ^ ((uint64_t)version << 32 | id), seed) & (domains->bucket_count - 1);
@@ -48,8 +48,8 @@ void nfl__domains_done(nfl__domains *domains, nfl__memory *memory)
     memset(domains, 0, sizeof *domains);
 }
 
-nfl__domain *nfl__domains_find(const nfl__domains *domains, uint64_t seed, const nfl_ip *exporter, uint16_t version,
-                               uint32_t id)
+nfl__domain *nfl__domains_find(const nfl__domains *domains, uint64_t seed, const nfl_ip *exporter,
+                               uint16_t version, uint32_t id)
 {
     if (domains->count == 0)
         return NULL;
@@ -96,8 +96,8 @@ static int domain_reserve(nfl__domains *domains, nfl__memory *memory, uint64_t s
     return 1;
 }
 
-nfl__domain *nfl__domains_add(nfl__domains *domains, nfl__memory *memory, uint64_t seed, const nfl_ip *exporter,
-                              uint16_t version, uint32_t id, nfl_usec now_us)
+nfl__domain *nfl__domains_add(nfl__domains *domains, nfl__memory *memory, uint64_t seed,
+                              const nfl_ip *exporter, uint16_t version, uint32_t id, nfl_usec now_us)
 {
     if (!domain_reserve(domains, memory, seed))
         return NULL;

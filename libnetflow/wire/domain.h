@@ -30,12 +30,12 @@ struct nfl__domain {
     nfl__domain *chain; /* next in the hash bucket */
     nfl__domain *newer; /* in its list */
     nfl__domain *older;
-    size_t position;    /* in the dense array */
+    size_t position; /* in the dense array */
     nfl__templates templates;
     nfl__samplers samplers;
     nfl__sequence sequence;
     nfl__boot boot;
-    nfl_usec boot_us;   /* IPFIX systemInitTimeMilliseconds from options data; 0 = not told */
+    nfl_usec boot_us; /* IPFIX systemInitTimeMilliseconds from options data; 0 = not told */
     nfl_usec first_seen_us;
     nfl_usec last_seen_us;
     uint64_t datagrams;
@@ -57,21 +57,21 @@ typedef struct nfl__domains {
     uint32_t count;
     uint32_t max_count;
     nfl__domain **buckets;
-    uint32_t bucket_count; /* power of two */
+    uint32_t bucket_count;     /* power of two */
     nfl__domain_list lists[2]; /* newcomers, established */
 } nfl__domains;
 
 void nfl__domains_done(nfl__domains *domains, nfl__memory *memory);
 
-nfl__domain *nfl__domains_find(const nfl__domains *domains, uint64_t seed, const nfl_ip *exporter, uint16_t version,
-                               uint32_t id);
+nfl__domain *nfl__domains_find(const nfl__domains *domains, uint64_t seed, const nfl_ip *exporter,
+                               uint16_t version, uint32_t id);
 
 /* The one to be displaced by a newcomer at `now_us`; NULL = none may be. */
 nfl__domain *nfl__domains_victim(const nfl__domains *domains, nfl_usec now_us);
 
 /* A new state. There must be room (count < max_count). NULL when out of memory. */
-nfl__domain *nfl__domains_add(nfl__domains *domains, nfl__memory *memory, uint64_t seed, const nfl_ip *exporter,
-                              uint16_t version, uint32_t id, nfl_usec now_us);
+nfl__domain *nfl__domains_add(nfl__domains *domains, nfl__memory *memory, uint64_t seed,
+                              const nfl_ip *exporter, uint16_t version, uint32_t id, nfl_usec now_us);
 
 void nfl__domains_remove(nfl__domains *domains, nfl__memory *memory, uint64_t seed, nfl__domain *domain);
 

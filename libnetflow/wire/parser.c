@@ -131,8 +131,8 @@ nfl_status nfl__parser_domain_of(nfl_parser *parser, const nfl_ip *exporter, uin
         return NFL_OK;
     }
     if (domains->count >= domains->max_count && !parser_reclaim(parser, NULL, now_us))
-        return nfl__fail(err, NFL_E_LIMIT, NFL_NO_OFFSET, "domain %u: all %u places are held by exporters in service", id,
-                         domains->max_count);
+        return nfl__fail(err, NFL_E_LIMIT, NFL_NO_OFFSET,
+                         "domain %u: all %u places are held by exporters in service", id, domains->max_count);
     do
         domain = nfl__domains_add(domains, &parser->memory, parser->seed, exporter, version, id, now_us);
     while (!domain && parser_is_full(parser, 2 * sizeof *domain) && parser_reclaim(parser, NULL, now_us));
@@ -142,17 +142,17 @@ nfl_status nfl__parser_domain_of(nfl_parser *parser, const nfl_ip *exporter, uin
     return NFL_OK;
 }
 
-nfl_status nfl__parser_define(nfl_parser *parser, nfl__domain *domain, const nfl__template_def *def, nfl_usec now_us,
-                              nfl__template **out, nfl_error *err)
+nfl_status nfl__parser_define(nfl_parser *parser, nfl__domain *domain, const nfl__template_def *def,
+                              nfl_usec now_us, nfl__template **out, nfl_error *err)
 {
     nfl__templates *templates = &domain->templates;
     if (templates->count >= parser->limits.max_templates && parser->limits.ttl_us != INT64_MAX)
-        parser->stats.expired_templates += nfl__templates_expire(templates, &parser->memory, parser->seed,
-                                                                 now_us - parser->limits.ttl_us);
+        parser->stats.expired_templates +=
+            nfl__templates_expire(templates, &parser->memory, parser->seed, now_us - parser->limits.ttl_us);
     nfl_status status;
     do
-        status = nfl__templates_define(templates, &parser->memory, parser->seed, &parser->map, &parser->limits, def, now_us,
-                                       out, err);
+        status = nfl__templates_define(templates, &parser->memory, parser->seed, &parser->map,
+                                       &parser->limits, def, now_us, out, err);
     while (status == NFL_E_LIMIT && parser_is_full(parser, nfl__template_size(def)) &&
            parser_reclaim(parser, domain, now_us));
     return status;
@@ -199,13 +199,14 @@ static void parser_end_sequence(nfl_parser *parser)
     nfl__sequence *sequence = &parser->domain->sequence;
     uint64_t lost = sequence->lost;
     uint32_t counts = version->version == 9 ? 1 : parser->record_count;
-    nfl__sequence_end(sequence, parser->own.header.sequence, counts, parser->counted || version->version == 9);
+    nfl__sequence_end(sequence, parser->own.header.sequence, counts,
+                      parser->counted || version->version == 9);
     *parser_lost_counter(parser, version) += sequence->lost - lost;
 }
 
 /* Read the version's header; the datagram is bad if that fails. */
-static nfl_status parser_read_header(nfl_parser *parser, const void *data, size_t len, const parser_version **version,
-                                     nfl_error *err)
+static nfl_status parser_read_header(nfl_parser *parser, const void *data, size_t len,
+                                     const parser_version **version, nfl_error *err)
 {
     nfl__rd rd = nfl__rd_make(data, len);
     if (len < 2)
@@ -236,7 +237,8 @@ static nfl_status parser_take_input(nfl_parser *parser, const void **data, size_
     return NFL_OK;
 }
 
-static void parser_start(nfl_parser *parser, nfl__domain *domain, const parser_version *version, nfl_usec now_us)
+static void parser_start(nfl_parser *parser, nfl__domain *domain, const parser_version *version,
+                         nfl_usec now_us)
 {
     parser->domain = domain;
     nfl__domains_touch(&parser->domains, domain, now_us);
@@ -252,24 +254,25 @@ static void parser_start(nfl_parser *parser, nfl__domain *domain, const parser_v
     nfl__record_prepare(parser);
 }
 
-static nfl_status parser_feed(nfl_parser *parser, const nfl_ip *exporter, nfl_usec now_us, const void *data, size_t len,
-                              nfl_error *err)
+static nfl_status parser_feed(nfl_parser *parser, const nfl_ip *exporter, nfl_usec now_us, const void *data,
+                              size_t len, nfl_error *err)
 {
     const parser_version *version = NULL;
     nfl__domain *domain = NULL;
     NFL_TRY(parser_take_input(parser, &data, len, err));
     NFL_TRY(parser_read_header(parser, data, len, &version, err));
-    NFL_TRY(nfl__parser_domain_of(parser, exporter, version->version, parser->own.header.domain, now_us, &domain, err));
+    NFL_TRY(nfl__parser_domain_of(parser, exporter, version->version, parser->own.header.domain, now_us,
+                                  &domain, err));
     parser_start(parser, domain, version, now_us);
     return NFL_OK;
 }
 
-nfl_status nfl_parser_feed(nfl_parser *parser, const nfl_ip *exporter, nfl_usec now_us, const void *data, size_t len,
-                           nfl_error *err)
+nfl_status nfl_parser_feed(nfl_parser *parser, const nfl_ip *exporter, nfl_usec now_us, const void *data,
+                           size_t len, nfl_error *err)
 {
     if (len > PARSER_MAX_DATAGRAM || (!data && len))
-        return nfl__fail(err, NFL_E_ARG, NFL_NO_OFFSET, "datagram of %zu bytes: at most %d, and not at NULL", len,
-                         PARSER_MAX_DATAGRAM);
+        return nfl__fail(err, NFL_E_ARG, NFL_NO_OFFSET, "datagram of %zu bytes: at most %d, and not at NULL",
+                         len, PARSER_MAX_DATAGRAM);
     nfl__parser_close(parser);
     nfl__pending_expire(&parser->pending, &parser->memory, now_us);
     parser->stats.datagrams++;
@@ -306,11 +309,11 @@ nfl_status nfl_parser_next(nfl_parser *parser, const nfl_flow **out, nfl_error *
             return NFL_OK;
         }
         if (parser->kind == NFL_EVENT_UNKNOWN_SET)
-            return nfl__fail(err, NFL_E_NO_TEMPLATE, parser->record.offset, "set %u: no template yet (%u bytes)",
-                             parser->set_id, parser->record.len);
+            return nfl__fail(err, NFL_E_NO_TEMPLATE, parser->record.offset,
+                             "set %u: no template yet (%u bytes)", parser->set_id, parser->record.len);
         if (parser->kind == NFL_EVENT_ZERO_RECORD_TEMPLATE)
-            return nfl__fail(err, NFL_E_FORMAT, parser->record.offset, "set %u: its template describes records of 0 bytes",
-                             parser->set_id);
+            return nfl__fail(err, NFL_E_FORMAT, parser->record.offset,
+                             "set %u: its template describes records of 0 bytes", parser->set_id);
     }
     return status;
 }

@@ -8,7 +8,8 @@ static void pending_unlink(nfl__pending *pending, nfl__pending_set *set)
     *(set->older ? &set->older->younger : &pending->oldest) = set->younger;
     *(set->younger ? &set->younger->older : &pending->youngest) = set->older;
     *(set->domain_older ? &set->domain_older->domain_younger : &domain->pending_oldest) = set->domain_younger;
-    *(set->domain_younger ? &set->domain_younger->domain_older : &domain->pending_youngest) = set->domain_older;
+    *(set->domain_younger ? &set->domain_younger->domain_older : &domain->pending_youngest) =
+        set->domain_older;
     pending->bytes -= set->size;
     domain->pending_bytes -= set->size;
 }
@@ -80,8 +81,9 @@ static int pending_make_room(nfl__pending *pending, nfl__memory *memory, nfl__do
     return 1;
 }
 
-void nfl__pending_add(nfl__pending *pending, nfl__memory *memory, nfl__domain *domain, const nfl_export_header *header,
-                      nfl_usec received_us, uint16_t set_id, uint32_t offset, const uint8_t *data, size_t len)
+void nfl__pending_add(nfl__pending *pending, nfl__memory *memory, nfl__domain *domain,
+                      const nfl_export_header *header, nfl_usec received_us, uint16_t set_id, uint32_t offset,
+                      const uint8_t *data, size_t len)
 {
     size_t size = sizeof(nfl__pending_set) + len;
     nfl__pending_set *set = NULL;

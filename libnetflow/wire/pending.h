@@ -48,8 +48,9 @@ static inline const uint8_t *nfl__pending_data(const nfl__pending_set *set)
 void nfl__pending_done(nfl__pending *pending, nfl__memory *memory);
 
 /* Keep a copy of the set. When it cannot be kept it counts as dropped. */
-void nfl__pending_add(nfl__pending *pending, nfl__memory *memory, nfl__domain *domain, const nfl_export_header *header,
-                      nfl_usec received_us, uint16_t set_id, uint32_t offset, const uint8_t *data, size_t len);
+void nfl__pending_add(nfl__pending *pending, nfl__memory *memory, nfl__domain *domain,
+                      const nfl_export_header *header, nfl_usec received_us, uint16_t set_id, uint32_t offset,
+                      const uint8_t *data, size_t len);
 
 /* Take the oldest set with this id of the domain out of the queue; NULL = none. Free it with _release. */
 nfl__pending_set *nfl__pending_take(nfl__pending *pending, nfl__domain *domain, uint16_t set_id);

@@ -9,24 +9,24 @@
 
 enum {
     PLAN_NONE,
-    PLAN_COPY_1,      /* number of 1 byte into 1 byte */
-    PLAN_COPY_2,      /* 2 into 2 */
-    PLAN_COPY_4,      /* 4 into 4 */
-    PLAN_COPY_8,      /* 8 into 8 */
-    PLAN_COPY_4_8,    /* 4 into 8 */
-    PLAN_COPY_2_4,    /* 2 into 4 */
-    PLAN_NUMBER,      /* any length into any width (RFC 7011 6.2) */
-    PLAN_IP4,         /* ipv4Address */
-    PLAN_IP6,         /* ipv6Address */
-    PLAN_TCP_FLAGS,   /* 12 bits (RFC 7125) */
-    PLAN_FLOW_LABEL,  /* 20 bits */
-    PLAN_MPLS,        /* label 20, traffic class 3, bottom of stack 1 */
-    PLAN_APP_ID,      /* RFC 6759 */
-    PLAN_SLOT,        /* number into a slot */
-    PLAN_SLOT_S,      /* seconds since 1970 into a slot */
-    PLAN_SLOT_MS,     /* milliseconds since 1970 */
-    PLAN_SLOT_NTP,    /* NTP timestamp (RFC 5905): seconds since 1900, 32 bits of fraction */
-    PLAN_FRAME,       /* piece of a packet */
+    PLAN_COPY_1,          /* number of 1 byte into 1 byte */
+    PLAN_COPY_2,          /* 2 into 2 */
+    PLAN_COPY_4,          /* 4 into 4 */
+    PLAN_COPY_8,          /* 8 into 8 */
+    PLAN_COPY_4_8,        /* 4 into 8 */
+    PLAN_COPY_2_4,        /* 2 into 4 */
+    PLAN_NUMBER,          /* any length into any width (RFC 7011 6.2) */
+    PLAN_IP4,             /* ipv4Address */
+    PLAN_IP6,             /* ipv6Address */
+    PLAN_TCP_FLAGS,       /* 12 bits (RFC 7125) */
+    PLAN_FLOW_LABEL,      /* 20 bits */
+    PLAN_MPLS,            /* label 20, traffic class 3, bottom of stack 1 */
+    PLAN_APP_ID,          /* RFC 6759 */
+    PLAN_SLOT,            /* number into a slot */
+    PLAN_SLOT_S,          /* seconds since 1970 into a slot */
+    PLAN_SLOT_MS,         /* milliseconds since 1970 */
+    PLAN_SLOT_NTP,        /* NTP timestamp (RFC 5905): seconds since 1900, 32 bits of fraction */
+    PLAN_FRAME,           /* piece of a packet */
     PLAN_OTHERWISE = 0x80 /* flag: only where the field is still zero */
 };
 
@@ -79,9 +79,9 @@ static const nfl__plan_rule plan_specials[] = {
 };
 
 /* A record with any of these is about traffic. */
-#define PLAN_TRAFFIC                                                                             \
-    (NFL_HAS(NFL_FIELD_SRC) | NFL_HAS(NFL_FIELD_DST) | NFL_HAS(NFL_FIELD_BYTES) |                \
-     NFL_HAS(NFL_FIELD_PACKETS) | NFL_HAS(NFL_FIELD_SRC_MAC) | NFL_HAS(NFL_FIELD_DST_MAC) |      \
+#define PLAN_TRAFFIC                                                                                         \
+    (NFL_HAS(NFL_FIELD_SRC) | NFL_HAS(NFL_FIELD_DST) | NFL_HAS(NFL_FIELD_BYTES) |                            \
+     NFL_HAS(NFL_FIELD_PACKETS) | NFL_HAS(NFL_FIELD_SRC_MAC) | NFL_HAS(NFL_FIELD_DST_MAC) |                  \
      NFL_HAS(NFL_FIELD_NAT_SRC) | NFL_HAS(NFL_FIELD_SRC_PORT))
 
 static const nfl__plan_rule *plan_find(const nfl__plan_map *map, uint32_t pen, uint16_t id)
@@ -350,8 +350,8 @@ static inline void plan_store_u64(void *target, uint64_t value)
 }
 
 /* One operation whose data has at least plan_least_len() bytes. */
-static inline void plan_step(uint8_t kind, const nfl__plan_op *op, const uint8_t *data, size_t len, nfl_flow *flow,
-                             nfl__slots *slots)
+static inline void plan_step(uint8_t kind, const nfl__plan_op *op, const uint8_t *data, size_t len,
+                             nfl_flow *flow, nfl__slots *slots)
 {
     void *target = (uint8_t *)flow + op->target;
     switch (kind) {
@@ -411,7 +411,8 @@ static int plan_is_zero(const nfl_flow *flow, uint8_t field)
     return nfl__flow_u64(flow, field) == 0;
 }
 
-static void plan_step_any(const nfl__plan_op *op, const uint8_t *data, size_t len, nfl_flow *flow, nfl__slots *slots)
+static void plan_step_any(const nfl__plan_op *op, const uint8_t *data, size_t len, nfl_flow *flow,
+                          nfl__slots *slots)
 {
     if (op->kind == PLAN_NONE)
         return;
@@ -476,7 +477,8 @@ uint32_t nfl__plan_rate(const nfl__slots *slots)
 {
     uint64_t taken = plan_slot_get(slots, NFL__SLOT_PACKET_INTERVAL);
     uint64_t skipped = plan_slot_get(slots, NFL__SLOT_PACKET_SPACE);
-    uint64_t size = plan_slot_get(slots, NFL__SLOT_SIZE), population = plan_slot_get(slots, NFL__SLOT_POPULATION);
+    uint64_t size = plan_slot_get(slots, NFL__SLOT_SIZE),
+             population = plan_slot_get(slots, NFL__SLOT_POPULATION);
     uint64_t rate = plan_slot_get(slots, NFL__SLOT_INTERVAL);
     if (rate == 0 && taken && (slots->have & NFL__SLOT(NFL__SLOT_PACKET_SPACE)))
         rate = skipped / taken + 1; /* RFC 5477: `taken` in a row, then `skipped` not */

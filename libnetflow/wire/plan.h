@@ -26,35 +26,34 @@
 
 /* Scratch values that the finishing step combines. */
 enum {
-    NFL__SLOT_START,          /* 150, 152, 154, 156 as microseconds since 1970 */
-    NFL__SLOT_STOP,           /* 151, 153, 155, 157 */
-    NFL__SLOT_START_UPTIME,   /* 22: milliseconds of sysUptime */
-    NFL__SLOT_STOP_UPTIME,    /* 21 */
-    NFL__SLOT_BOOT,           /* 160 systemInitTimeMilliseconds, as microseconds */
-    NFL__SLOT_START_DELTA,    /* 158: microseconds before the export time */
-    NFL__SLOT_STOP_DELTA,     /* 159 */
-    NFL__SLOT_DURATION_MS,    /* 161 */
-    NFL__SLOT_DURATION_US,    /* 162 */
-    NFL__SLOT_OBSERVED,       /* 322 to 325: one packet or event */
-    NFL__SLOT_ICMP,           /* 32: type << 8 | code */
-    NFL__SLOT_ICMP6,          /* 139 */
-    NFL__SLOT_SAMPLER,        /* 48: flowSamplerId */
-    NFL__SLOT_SELECTOR,       /* 302: selectorId */
-    NFL__SLOT_INTERVAL,       /* 34, 50: 1 in N */
+    NFL__SLOT_START,           /* 150, 152, 154, 156 as microseconds since 1970 */
+    NFL__SLOT_STOP,            /* 151, 153, 155, 157 */
+    NFL__SLOT_START_UPTIME,    /* 22: milliseconds of sysUptime */
+    NFL__SLOT_STOP_UPTIME,     /* 21 */
+    NFL__SLOT_BOOT,            /* 160 systemInitTimeMilliseconds, as microseconds */
+    NFL__SLOT_START_DELTA,     /* 158: microseconds before the export time */
+    NFL__SLOT_STOP_DELTA,      /* 159 */
+    NFL__SLOT_DURATION_MS,     /* 161 */
+    NFL__SLOT_DURATION_US,     /* 162 */
+    NFL__SLOT_OBSERVED,        /* 322 to 325: one packet or event */
+    NFL__SLOT_ICMP,            /* 32: type << 8 | code */
+    NFL__SLOT_ICMP6,           /* 139 */
+    NFL__SLOT_SAMPLER,         /* 48: flowSamplerId */
+    NFL__SLOT_SELECTOR,        /* 302: selectorId */
+    NFL__SLOT_INTERVAL,        /* 34, 50: 1 in N */
     NFL__SLOT_PACKET_INTERVAL, /* 305 */
-    NFL__SLOT_PACKET_SPACE,   /* 306 */
-    NFL__SLOT_SIZE,           /* 309 */
-    NFL__SLOT_POPULATION,     /* 310 */
+    NFL__SLOT_PACKET_SPACE,    /* 306 */
+    NFL__SLOT_SIZE,            /* 309 */
+    NFL__SLOT_POPULATION,      /* 310 */
     NFL__SLOT_COUNT
 };
 #define NFL__SLOT(slot) (UINT32_C(1) << (slot))
 #define NFL__SLOTS_TIME (NFL__SLOT(NFL__SLOT_ICMP) - 1)
 #define NFL__SLOTS_ICMP (NFL__SLOT(NFL__SLOT_ICMP) | NFL__SLOT(NFL__SLOT_ICMP6))
-#define NFL__SLOTS_RATE                                                                              \
-    (NFL__SLOT(NFL__SLOT_INTERVAL) | NFL__SLOT(NFL__SLOT_PACKET_INTERVAL) |                          \
+#define NFL__SLOTS_RATE                                                                                      \
+    (NFL__SLOT(NFL__SLOT_INTERVAL) | NFL__SLOT(NFL__SLOT_PACKET_INTERVAL) |                                  \
      NFL__SLOT(NFL__SLOT_PACKET_SPACE) | NFL__SLOT(NFL__SLOT_SIZE) | NFL__SLOT(NFL__SLOT_POPULATION))
-#define NFL__SLOTS_SAMPLING \
-    (NFL__SLOTS_RATE | NFL__SLOT(NFL__SLOT_SAMPLER) | NFL__SLOT(NFL__SLOT_SELECTOR))
+#define NFL__SLOTS_SAMPLING (NFL__SLOTS_RATE | NFL__SLOT(NFL__SLOT_SAMPLER) | NFL__SLOT(NFL__SLOT_SELECTOR))
 
 /* Only the slots in `have` hold values. */
 typedef struct nfl__slots {
@@ -74,9 +73,9 @@ typedef struct nfl__plan_op {
 typedef struct nfl__plan {
     nfl__plan_op *ops;
     uint32_t op_count;
-    uint32_t slots;   /* mask of slots that may be filled */
-    uint64_t present; /* fields every record of fixed length has */
-    uint8_t is_flow;  /* describes traffic: has addresses, counters or a frame */
+    uint32_t slots;    /* mask of slots that may be filled */
+    uint64_t present;  /* fields every record of fixed length has */
+    uint8_t is_flow;   /* describes traffic: has addresses, counters or a frame */
     uint8_t has_frame; /* has a piece of a packet (313, 315, 104) */
 } nfl__plan;
 

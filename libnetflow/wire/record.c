@@ -53,7 +53,7 @@ static int record_uptime(const nfl_parser *parser, uint32_t slot, nfl_usec *out)
     uint32_t uptime_ms = context->header.uptime_ms;
     if (context->header.version == 10) {
         nfl_usec boot_us = record_has(slots, NFL__SLOT_BOOT) ? (nfl_usec)slots->value[NFL__SLOT_BOOT]
-                                                            : parser->domain->boot_us;
+                                                             : parser->domain->boot_us;
         if (boot_us <= 0)
             return 0;
         uptime_ms = (uint32_t)((context->export_us - boot_us) / 1000);
@@ -63,7 +63,8 @@ static int record_uptime(const nfl_parser *parser, uint32_t slot, nfl_usec *out)
 }
 
 /* The first source that tells a time: absolute, by sysUptime, by distance from the export time. */
-static int record_time(const nfl_parser *parser, uint32_t absolute, uint32_t uptime, uint32_t delta, nfl_usec *out)
+static int record_time(const nfl_parser *parser, uint32_t absolute, uint32_t uptime, uint32_t delta,
+                       nfl_usec *out)
 {
     const nfl__slots *slots = &parser->slots;
     if (record_has(slots, absolute) && slots->value[absolute] != 0) {
@@ -91,10 +92,12 @@ static void record_set_times(const nfl_parser *parser, nfl_flow *flow)
 {
     const nfl__slots *slots = &parser->slots;
     nfl_usec first = 0, last = 0;
-    int has_first = record_time(parser, NFL__SLOT_START, NFL__SLOT_START_UPTIME, NFL__SLOT_START_DELTA, &first);
+    int has_first =
+        record_time(parser, NFL__SLOT_START, NFL__SLOT_START_UPTIME, NFL__SLOT_START_DELTA, &first);
     int has_last = record_time(parser, NFL__SLOT_STOP, NFL__SLOT_STOP_UPTIME, NFL__SLOT_STOP_DELTA, &last);
     nfl_usec duration = record_duration(slots);
-    if (!has_first && !has_last && record_has(slots, NFL__SLOT_OBSERVED) && slots->value[NFL__SLOT_OBSERVED]) {
+    if (!has_first && !has_last && record_has(slots, NFL__SLOT_OBSERVED) &&
+        slots->value[NFL__SLOT_OBSERVED]) {
         first = last = (nfl_usec)slots->value[NFL__SLOT_OBSERVED];
         has_first = has_last = 1;
     } else if (has_first != has_last) { /* one and perhaps a duration tell the other */
@@ -210,7 +213,8 @@ static uint32_t record_variable_len(nfl__rd *rd)
     return len < 255 ? len : nfl__rd_u16(rd);
 }
 
-int nfl__record_find_spans(nfl_parser *parser, const nfl__template *template, const nfl__rd *rd, uint32_t *len)
+int nfl__record_find_spans(nfl_parser *parser, const nfl__template *template, const nfl__rd *rd,
+                           uint32_t *len)
 {
     nfl__rd record = nfl__rd_make(rd->pos, nfl__rd_left(rd));
     for (uint32_t i = 0; i < template->field_count; i++) {

@@ -21,7 +21,8 @@ int nfl__samplers_set(nfl__samplers *samplers, nfl__memory *memory, uint32_t kin
     nfl__sampler *sampler = sampler_find(samplers, kind, id);
     if (!sampler && samplers->count < NFL__SAMPLERS) {
         void *items = samplers->items;
-        if (!nfl__grow(memory, &items, &samplers->capacity, (size_t)samplers->count + 1, sizeof *samplers->items))
+        if (!nfl__grow(memory, &items, &samplers->capacity, (size_t)samplers->count + 1,
+                       sizeof *samplers->items))
             return 0;
         samplers->items = items;
         sampler = &samplers->items[samplers->count++];

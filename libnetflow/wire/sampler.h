@@ -33,7 +33,8 @@ typedef struct nfl__samplers {
 void nfl__samplers_done(nfl__samplers *samplers, nfl__memory *memory);
 
 /* 0 when out of memory. */
-int nfl__samplers_set(nfl__samplers *samplers, nfl__memory *memory, uint32_t kind, uint64_t id, uint32_t rate);
+int nfl__samplers_set(nfl__samplers *samplers, nfl__memory *memory, uint32_t kind, uint64_t id,
+                      uint32_t rate);
 
 /* Rate, or 0 when none is known. */
 uint32_t nfl__samplers_get(const nfl__samplers *samplers, uint32_t kind, uint64_t id);

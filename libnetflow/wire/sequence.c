@@ -58,14 +58,16 @@ static void sequence_step(nfl__sequence *sequence, uint32_t number, uint32_t fur
 {
     uint32_t ahead = number - sequence->expected;
     if (!sequence->known || number == sequence->last)
-        sequence_resume(sequence, number, 0); /* nothing to compare with, or an exporter that does not count */
+        sequence_resume(sequence, number,
+                        0); /* nothing to compare with, or an exporter that does not count */
     else if (ahead > furthest)
         sequence_resume(sequence, number, 1);
     else if (ahead)
         sequence_open_gap(sequence, sequence->expected, ahead);
 }
 
-void nfl__sequence_begin(nfl__sequence *sequence, uint32_t number, uint32_t seconds, uint32_t furthest, int restarted)
+void nfl__sequence_begin(nfl__sequence *sequence, uint32_t number, uint32_t seconds, uint32_t furthest,
+                         int restarted)
 {
     sequence->late = 0;
     sequence->was_known = sequence->known;

@@ -46,7 +46,8 @@ typedef struct nfl__sequence {
 
 /* A datagram with this number came. `furthest` is the largest jump taken for loss; restarted: the exporter is
  * known to have started anew. */
-void nfl__sequence_begin(nfl__sequence *sequence, uint32_t number, uint32_t seconds, uint32_t furthest, int restarted);
+void nfl__sequence_begin(nfl__sequence *sequence, uint32_t number, uint32_t seconds, uint32_t furthest,
+                         int restarted);
 
 /* It counted this much; known = 0 when that cannot be told. */
 void nfl__sequence_end(nfl__sequence *sequence, uint32_t number, uint32_t count, int known);
@@ -54,7 +55,7 @@ void nfl__sequence_end(nfl__sequence *sequence, uint32_t number, uint32_t count,
 typedef struct nfl__boot {
     int64_t earliest_ms; /* boot lies in [earliest, latest], milliseconds since 1970 */
     int64_t latest_ms;
-    uint32_t uptime_ms;  /* of the latest datagram */
+    uint32_t uptime_ms; /* of the latest datagram */
     uint8_t known;
     uint8_t reserved[3];
 } nfl__boot;

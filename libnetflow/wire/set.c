@@ -13,7 +13,8 @@ nfl_status nfl__v9_read_header(nfl__rd *rd, nfl_export_header *header, nfl_error
 {
     size_t len = nfl__rd_left(rd);
     if (len < V9_HEADER_LEN)
-        return nfl__fail(err, NFL_E_TRUNCATED, len, "netflow v9 header: %zu bytes, need %d", len, V9_HEADER_LEN);
+        return nfl__fail(err, NFL_E_TRUNCATED, len, "netflow v9 header: %zu bytes, need %d", len,
+                         V9_HEADER_LEN);
     header->version = nfl__rd_u16(rd);
     header->count = nfl__rd_u16(rd);
     header->length = (uint32_t)len;
@@ -28,17 +29,19 @@ nfl_status nfl__ipfix_read_header(nfl__rd *rd, nfl_export_header *header, nfl_er
 {
     size_t len = nfl__rd_left(rd);
     if (len < IPFIX_HEADER_LEN)
-        return nfl__fail(err, NFL_E_TRUNCATED, len, "ipfix header: %zu bytes, need %d", len, IPFIX_HEADER_LEN);
+        return nfl__fail(err, NFL_E_TRUNCATED, len, "ipfix header: %zu bytes, need %d", len,
+                         IPFIX_HEADER_LEN);
     header->version = nfl__rd_u16(rd);
     header->length = nfl__rd_u16(rd);
     header->seconds = nfl__rd_u32(rd);
     header->sequence = nfl__rd_u32(rd);
     header->domain = nfl__rd_u32(rd);
     if (header->length < IPFIX_HEADER_LEN)
-        return nfl__fail(err, NFL_E_FORMAT, 2, "ipfix header: message length %u, need at least %d", header->length,
-                         IPFIX_HEADER_LEN);
+        return nfl__fail(err, NFL_E_FORMAT, 2, "ipfix header: message length %u, need at least %d",
+                         header->length, IPFIX_HEADER_LEN);
     if (header->length < len)
-        rd->limit = rd->start + header->length; /* RFC 7011 10.3.3: one message a datagram; the rest is no part of it */
+        rd->limit = rd->start +
+                    header->length; /* RFC 7011 10.3.3: one message a datagram; the rest is no part of it */
     return NFL_OK;
 }
 
@@ -63,8 +66,8 @@ static nfl_status set_give_up_records(nfl_parser *parser, uint32_t offset, nfl_e
         parser->counted = 0;
     set_close_records(parser);
     parser->stats.bad_sets++;
-    return nfl__fail(err, NFL_E_FORMAT, offset, "set %u: a record runs past the end of the set (%zu bytes left)", id,
-                     left);
+    return nfl__fail(err, NFL_E_FORMAT, offset,
+                     "set %u: a record runs past the end of the set (%zu bytes left)", id, left);
 }
 
 static void set_found_record(nfl_parser *parser, const uint8_t *data, uint32_t len, uint32_t offset)
@@ -104,8 +107,8 @@ static nfl_status set_next_record(nfl_parser *parser, nfl_error *err)
     return NFL_OK;
 }
 
-static void set_open_records(nfl_parser *parser, const nfl__template *template, const uint8_t *data, size_t len,
-                             const nfl__context *context)
+static void set_open_records(nfl_parser *parser, const nfl__template *template, const uint8_t *data,
+                             size_t len, const nfl__context *context)
 {
     int same = parser->context == context && context == &parser->own;
     parser->template = template;
@@ -118,7 +121,8 @@ static void set_open_records(nfl_parser *parser, const nfl__template *template, 
 /* Open the next set that waited for the template just defined. */
 static void set_next_replay(nfl_parser *parser)
 {
-    const nfl__template *template = nfl__templates_find(&parser->domain->templates, parser->seed, parser->replay_id);
+    const nfl__template *template =
+        nfl__templates_find(&parser->domain->templates, parser->seed, parser->replay_id);
     nfl__pending_set *set = nfl__pending_take(&parser->pending, parser->domain, parser->replay_id);
     if (!set || !template || template->record_len == 0) {
         nfl__pending_release(&parser->memory, set);
@@ -143,8 +147,8 @@ static void set_found_unknown(nfl_parser *parser, const nfl__rd *content)
         parser->stats.dropped_sets++;
     else
         nfl__pending_add(&parser->pending, &parser->memory, parser->domain, &parser->own.header,
-                         parser->own.received_us, parser->set_id, set_offset(parser, content->start), content->start,
-                         nfl__rd_left(content));
+                         parser->own.received_us, parser->set_id, set_offset(parser, content->start),
+                         content->start, nfl__rd_left(content));
 }
 
 static const nfl__template *set_find_template(nfl_parser *parser)
@@ -191,7 +195,8 @@ static nfl_status set_refuse(nfl_parser *parser, uint32_t offset, uint16_t len, 
     parser->counted = 0;
     if (len < SET_HEADER_LEN) {
         parser->message.pos = parser->message.limit; /* no way to find the next set */
-        return nfl__fail(err, NFL_E_FORMAT, offset, "set %u: length %u, need at least 4", parser->set_id, len);
+        return nfl__fail(err, NFL_E_FORMAT, offset, "set %u: length %u, need at least 4", parser->set_id,
+                         len);
     }
     return nfl__fail(err, NFL_E_FORMAT, offset, "set id %u is reserved in version %u", parser->set_id,
                      parser->own.header.version);
@@ -206,7 +211,8 @@ static nfl_status set_end(nfl_parser *parser, nfl_error *err)
     parser->counted = 0;
     parser->stats.bad_sets++;
     size_t len = (size_t)(parser->message.limit - parser->start);
-    return nfl__fail(err, NFL_E_TRUNCATED, len, "set %u: the datagram ends at byte %zu inside it", parser->set_id, len);
+    return nfl__fail(err, NFL_E_TRUNCATED, len, "set %u: the datagram ends at byte %zu inside it",
+                     parser->set_id, len);
 }
 
 /* Open the next set; NFL_DONE = go on reading it, or there is none and message is empty. */
@@ -229,7 +235,8 @@ static nfl_status set_open(nfl_parser *parser, nfl_error *err)
         parser->templates = content;
         return NFL_DONE;
     }
-    return parser->set_id < SET_FIRST_DATA ? set_refuse(parser, offset, len, err) : set_open_data(parser, &content);
+    return parser->set_id < SET_FIRST_DATA ? set_refuse(parser, offset, len, err)
+                                           : set_open_data(parser, &content);
 }
 
 nfl_status nfl__set_step(nfl_parser *parser, nfl_error *err)

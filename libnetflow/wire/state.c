@@ -14,12 +14,18 @@
 #include "base/wr.h"
 #include "wire/decoder.h"
 
-enum { STATE_VERSION = 1, STATE_HEAD_LEN = 16, STATE_FIRST_ID = 256, STATE_FIELD_LEN = 8, STATE_SAMPLER_LEN = 16 };
+enum {
+    STATE_VERSION = 1,
+    STATE_HEAD_LEN = 16,
+    STATE_FIRST_ID = 256,
+    STATE_FIELD_LEN = 8,
+    STATE_SAMPLER_LEN = 16
+};
 #define STATE_MAGIC UINT32_C(0x544c464e)
 
 static void state_write_template(nfl__wr *wr, const nfl__template *template)
 {
-    nfl__wr_le(wr, (uint64_t)template->refreshed_us, 8);
+    nfl__wr_le(wr, (uint64_t) template->refreshed_us, 8);
     nfl__wr_le(wr, template->id, 2);
     nfl__wr_le(wr, template->scope_count, 2);
     nfl__wr_le(wr, template->options, 2);
@@ -140,7 +146,8 @@ static nfl_status state_read_sampler(nfl_parser *parser, nfl__rd *rd, nfl__domai
     return NFL_OK;
 }
 
-static nfl_status state_read_domain(nfl_parser *parser, nfl__rd *rd, int learn, nfl_usec now_us, nfl_error *err)
+static nfl_status state_read_domain(nfl_parser *parser, nfl__rd *rd, int learn, nfl_usec now_us,
+                                    nfl_error *err)
 {
     nfl_ip exporter = {{0}};
     const uint8_t *address = nfl__rd_bytes(rd, sizeof exporter.b);
@@ -183,7 +190,8 @@ nfl_status nfl_parser_load(nfl_parser *parser, const void *data, size_t len, nfl
     if (rd.failed || magic != STATE_MAGIC)
         return state_corrupt(&rd, "not a saved state", err);
     if (version > STATE_VERSION)
-        return nfl__fail(err, NFL_E_VERSION, 4, "saved state: version %u, this library knows %d", version, STATE_VERSION);
+        return nfl__fail(err, NFL_E_VERSION, 4, "saved state: version %u, this library knows %d", version,
+                         STATE_VERSION);
     if (hash != nfl__hash(rd.pos, nfl__rd_left(&rd), 0))
         return state_corrupt(&rd, "the checksum is wrong", err);
     NFL_TRY(state_read(parser, rd, 0, now_us, err));

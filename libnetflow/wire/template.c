@@ -93,7 +93,8 @@ void nfl__templates_remove_kind(nfl__templates *templates, nfl__memory *memory, 
     }
 }
 
-uint32_t nfl__templates_expire(nfl__templates *templates, nfl__memory *memory, uint64_t seed, nfl_usec before_us)
+uint32_t nfl__templates_expire(nfl__templates *templates, nfl__memory *memory, uint64_t seed,
+                               nfl_usec before_us)
 {
     uint32_t dropped = 0;
     for (uint32_t i = 0; i < templates->slot_count;) {
@@ -135,7 +136,8 @@ size_t nfl__template_size(const nfl__template_def *def)
 }
 
 /* Options data makes no flows, so it needs no plan. */
-static nfl__template *template_make(nfl__memory *memory, const nfl__plan_map *map, const nfl__template_def *def)
+static nfl__template *template_make(nfl__memory *memory, const nfl__plan_map *map,
+                                    const nfl__template_def *def)
 {
     size_t n = def->field_count, size = nfl__template_size(def);
     nfl__template *template = nfl__new(memory, size, 1);
@@ -161,8 +163,8 @@ static nfl_status template_refuse(const nfl__memory *memory, size_t size, const 
                                   nfl_error *err)
 {
     if (memory->limit - memory->held < size)
-        return nfl__fail(err, NFL_E_LIMIT, NFL_NO_OFFSET, "template %u: %zu bytes, the limit of %zu is reached",
-                         def->id, size, memory->limit);
+        return nfl__fail(err, NFL_E_LIMIT, NFL_NO_OFFSET,
+                         "template %u: %zu bytes, the limit of %zu is reached", def->id, size, memory->limit);
     return nfl__fail_nomem(err, size);
 }
 
@@ -196,16 +198,18 @@ nfl_status nfl__templates_define(nfl__templates *templates, nfl__memory *memory,
         return NFL_OK;
     }
     if (!known && templates->count >= limits->max_templates)
-        return nfl__fail(err, NFL_E_LIMIT, NFL_NO_OFFSET, "template %u: the domain has %u templates, the most allowed",
-                         def->id, templates->count);
+        return nfl__fail(err, NFL_E_LIMIT, NFL_NO_OFFSET,
+                         "template %u: the domain has %u templates, the most allowed", def->id,
+                         templates->count);
     nfl__template *template = template_make(memory, map, def);
     if (!template)
         return template_refuse(memory, nfl__template_size(def), def, err);
     size_t freed = known ? known->size : 0, size = template->size;
     nfl_status status = NFL_OK;
     if (templates->bytes - freed + size > limits->max_bytes)
-        status = nfl__fail(err, NFL_E_LIMIT, NFL_NO_OFFSET, "template %u: the domain's templates take %zu bytes, the most is %zu",
-                           def->id, templates->bytes, limits->max_bytes);
+        status = nfl__fail(err, NFL_E_LIMIT, NFL_NO_OFFSET,
+                           "template %u: the domain's templates take %zu bytes, the most is %zu", def->id,
+                           templates->bytes, limits->max_bytes);
     else if (template_insert(templates, memory, seed, template, known != NULL) != NFL_OK)
         status = template_refuse(memory, templates->slot_count * 2 * sizeof(void *), def, err);
     if (status != NFL_OK) {

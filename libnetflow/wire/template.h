@@ -20,16 +20,16 @@ enum { NFL__VARIABLE_LEN = 65535 };
 
 typedef struct nfl__template {
     uint16_t id;
-    uint16_t scope_count;  /* of the first fields; options templates only */
+    uint16_t scope_count; /* of the first fields; options templates only */
     uint8_t options;
-    uint8_t variable;      /* has a field of variable length */
+    uint8_t variable; /* has a field of variable length */
     uint16_t reserved;
     uint32_t field_count;
     uint32_t record_len;   /* bytes of a record; the least if variable */
     nfl_usec refreshed_us; /* last definition */
     size_t size;           /* bytes of this block */
     nfl_template_field *fields;
-    uint32_t *offsets;     /* of the fields in a record of fixed length */
+    uint32_t *offsets; /* of the fields in a record of fixed length */
     nfl__plan plan;
 } nfl__template;
 
@@ -76,6 +76,7 @@ int nfl__templates_remove(nfl__templates *templates, nfl__memory *memory, uint64
 void nfl__templates_remove_kind(nfl__templates *templates, nfl__memory *memory, uint64_t seed, int options);
 
 /* Drop what was last defined before `before_us`; returns how many. */
-uint32_t nfl__templates_expire(nfl__templates *templates, nfl__memory *memory, uint64_t seed, nfl_usec before_us);
+uint32_t nfl__templates_expire(nfl__templates *templates, nfl__memory *memory, uint64_t seed,
+                               nfl_usec before_us);
 
 #endif

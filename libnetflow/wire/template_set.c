@@ -35,11 +35,13 @@ static void template_set_close(nfl_parser *parser)
     parser->templates.pos = parser->templates.limit;
 }
 
-static nfl_status template_set_fail(nfl_parser *parser, const template_head *head, const char *what, nfl_error *err)
+static nfl_status template_set_fail(nfl_parser *parser, const template_head *head, const char *what,
+                                    nfl_error *err)
 {
     template_set_close(parser);
     parser->stats.bad_sets++;
-    return nfl__fail(err, NFL_E_FORMAT, head->offset, "set %u: template %u: %s", parser->set_id, head->id, what);
+    return nfl__fail(err, NFL_E_FORMAT, head->offset, "set %u: template %u: %s", parser->set_id, head->id,
+                     what);
 }
 
 /* Read the head; NFL_DONE at padding. */
@@ -102,9 +104,11 @@ static nfl_status template_refuse(nfl_parser *parser, nfl_status status)
 static nfl_status template_make_room(nfl_parser *parser, const template_head *head, nfl_error *err)
 {
     void *fields = parser->fields, *spans = parser->spans;
-    int ok = nfl__grow(&parser->memory, &fields, &parser->field_capacity, head->field_count, sizeof *parser->fields);
+    int ok = nfl__grow(&parser->memory, &fields, &parser->field_capacity, head->field_count,
+                       sizeof *parser->fields);
     parser->fields = fields;
-    ok = ok && nfl__grow(&parser->memory, &spans, &parser->span_capacity, head->field_count, sizeof *parser->spans);
+    ok = ok &&
+         nfl__grow(&parser->memory, &spans, &parser->span_capacity, head->field_count, sizeof *parser->spans);
     parser->spans = spans;
     return ok ? NFL_OK : nfl__fail_nomem(err, head->field_count * sizeof *parser->spans);
 }
@@ -114,8 +118,8 @@ static void template_found(nfl_parser *parser, const nfl__template *template, co
     parser->kind = NFL_EVENT_TEMPLATE;
     parser->stats.templates++;
     parser->replay_id = template->id;
-    parser->record = (nfl__record){template, NULL, (uint32_t)(parser->templates.pos - parser->start) - head->offset,
-                                   head->offset};
+    parser->record = (nfl__record){
+        template, NULL, (uint32_t)(parser->templates.pos - parser->start) - head->offset, head->offset};
 }
 
 static nfl_status template_define(nfl_parser *parser, const template_head *head, nfl_error *err)
@@ -123,16 +127,17 @@ static nfl_status template_define(nfl_parser *parser, const template_head *head,
     if (head->field_count > parser->max_fields) {
         if (!template_read_fields(parser, head->field_count, 0))
             return template_set_fail(parser, head, "its fields run past the end of the set", err);
-        return template_refuse(parser, nfl__fail(err, NFL_E_LIMIT, head->offset, "template %u: %u fields, at most %u are allowed",
-                                                 head->id, head->field_count, parser->max_fields));
+        return template_refuse(parser, nfl__fail(err, NFL_E_LIMIT, head->offset,
+                                                 "template %u: %u fields, at most %u are allowed", head->id,
+                                                 head->field_count, parser->max_fields));
     }
     nfl_status status = template_make_room(parser, head, err);
     if (!template_read_fields(parser, head->field_count, status == NFL_OK))
         return template_set_fail(parser, head, "its fields run past the end of the set", err);
     if (status != NFL_OK)
         return template_refuse(parser, status);
-    nfl__template_def def = {head->id, head->scope_count, (uint8_t)template_set_is_options(parser), head->field_count,
-                             parser->fields};
+    nfl__template_def def = {head->id, head->scope_count, (uint8_t)template_set_is_options(parser),
+                             head->field_count, parser->fields};
     nfl__template *template = NULL;
     status = nfl__parser_define(parser, parser->domain, &def, parser->own.received_us, &template, err);
     if (status != NFL_OK)

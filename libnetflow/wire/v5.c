@@ -8,7 +8,8 @@ nfl_status nfl__v5_read_header(nfl__rd *rd, nfl_export_header *header, nfl_error
 {
     size_t len = nfl__rd_left(rd);
     if (len < NFL__V5_HEADER_LEN)
-        return nfl__fail(err, NFL_E_TRUNCATED, len, "netflow v5 header: %zu bytes, need %d", len, NFL__V5_HEADER_LEN);
+        return nfl__fail(err, NFL_E_TRUNCATED, len, "netflow v5 header: %zu bytes, need %d", len,
+                         NFL__V5_HEADER_LEN);
     header->version = nfl__rd_u16(rd);
     header->count = nfl__rd_u16(rd);
     header->length = (uint32_t)len;
@@ -77,8 +78,8 @@ nfl_status nfl__v5_step(nfl_parser *parser, nfl_error *err)
         uint32_t got = parser->record_count;
         parser->record_count = wanted;
         parser->stats.bad_sets++;
-        return nfl__fail(err, NFL_E_TRUNCATED, offset, "netflow v5: the header counts %u records, %u are there", wanted,
-                         got);
+        return nfl__fail(err, NFL_E_TRUNCATED, offset,
+                         "netflow v5: the header counts %u records, %u are there", wanted, got);
     }
     parser->record_count++;
     parser->record = (nfl__record){NULL, record, NFL__V5_RECORD_LEN, offset};
