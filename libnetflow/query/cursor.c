@@ -4,7 +4,7 @@
 #include "base/opts.h"
 #include "query/derive.h"
 
-/* --- Values of groups -------------------------------------------------------------------------------------- */
+/* --- Values of groups ---- */
 
 static uint64_t cursor_unflip(uint8_t type, uint64_t word)
 {
@@ -60,7 +60,8 @@ static void cursor_derived_value(const nfl__plan *plan, const uint64_t *group, u
     out->present = (uint8_t)nfl__derive(field, &input, &out->u64);
 }
 
-static void cursor_group_value(const nfl__plan *plan, const uint64_t *group, const nfl__output *output, nfl_value *out)
+static void cursor_group_value(const nfl__plan *plan, const uint64_t *group, const nfl__output *output,
+                               nfl_value *out)
 {
     switch (output->from) {
     case NFL__OUTPUT_KEY:
@@ -84,11 +85,12 @@ int nfl__cursor_order_key(const nfl__plan *plan, const uint64_t *row, nfl__key *
     cursor_group_value(plan, row, &plan->order, &value);
     *out = nfl__key_number(0);
     if (value.present)
-        *out = plan->order.type == NFL_TYPE_IP ? nfl__key_ip(&value.ip) : nfl__key_u64(plan->order.type, value.u64);
+        *out = plan->order.type == NFL_TYPE_IP ? nfl__key_ip(&value.ip)
+                                               : nfl__key_u64(plan->order.type, value.u64);
     return value.present;
 }
 
-/* --- Values of records ------------------------------------------------------------------------------------- */
+/* --- Values of records ---- */
 
 static void cursor_record_value(const nfl_cursor *cursor, uint32_t column, nfl_value *out)
 {
@@ -116,7 +118,7 @@ static void cursor_listed_value(const nfl_cursor *cursor, const nfl__output *out
         memcpy(&out->ip, nfl__column_at(stored, row), sizeof out->ip);
 }
 
-/* --- Steps ------------------------------------------------------------------------------------------------- */
+/* --- Steps ---- */
 
 void nfl__cursor_note_memory(nfl_cursor *cursor)
 {
@@ -181,7 +183,7 @@ nfl_status nfl_cursor_next(nfl_cursor *cursor, nfl_error *err)
     return status;
 }
 
-/* --- What the result looks like ---------------------------------------------------------------------------- */
+/* --- What the result looks like ---- */
 
 uint32_t nfl_cursor_columns(const nfl_cursor *cursor)
 {
@@ -194,7 +196,8 @@ nfl_status nfl_cursor_column(const nfl_cursor *cursor, uint32_t column, nfl_colu
         return NFL_E_ARG;
     const nfl__output *output = &cursor->plan.outputs[column];
     const nfl_field_info *row = nfl__field_row(output->field);
-    nfl_column_info info = {.struct_size = sizeof info, .field = output->field, .type = output->type, .kind = output->kind};
+    nfl_column_info info = {
+        .struct_size = sizeof info, .field = output->field, .type = output->type, .kind = output->kind};
     info.is_key = output->from == NFL__OUTPUT_KEY || output->from == NFL__OUTPUT_TIME;
     info.name = row->name;
     info.title = row->title;

@@ -13,17 +13,17 @@ struct nfl_cursor {
     nfl_query_stats stats; /* of a finished scan */
     nfl__scan *scan;       /* listing: open to the end */
     nfl__groups groups;
-    nfl__groups totals;    /* groups regardless of the bucket */
-    nfl__pool records;     /* kept for sorting */
+    nfl__groups totals; /* groups regardless of the bucket */
+    nfl__pool records;  /* kept for sorting */
     nfl__top top;
-    uint64_t returned;     /* rows */
-    uint64_t passed_over;  /* rows before them */
-    size_t at;             /* next item of `top`, or next of the scan's rows */
-    const uint64_t *row;   /* current group or record */
-    nfl_status failed;     /* what ended it, or NFL_OK */
-    uint8_t on_row;        /* a row is current */
-    uint8_t finished;      /* listing: the source is used up */
-    uint8_t retained;      /* the store has been */
+    uint64_t returned;    /* rows */
+    uint64_t passed_over; /* rows before them */
+    size_t at;            /* next item of `top`, or next of the scan's rows */
+    const uint64_t *row;  /* current group or record */
+    nfl_status failed;    /* what ended it, or NFL_OK */
+    uint8_t on_row;       /* a row is current */
+    uint8_t finished;     /* listing: the source is used up */
+    uint8_t retained;     /* the store has been */
     uint8_t reserved;
 };
 

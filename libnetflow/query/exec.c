@@ -6,7 +6,7 @@
 
 #define EXEC_MEMORY (UINT64_C(1) << 30)
 
-/* --- Groups ------------------------------------------------------------------------------------------------ */
+/* --- Groups ---- */
 
 static nfl_status exec_scan_groups(nfl_cursor *cursor, nfl_error *err)
 {
@@ -78,11 +78,12 @@ static nfl_status exec_groups(nfl_cursor *cursor, nfl_error *err)
     return NFL_OK;
 }
 
-/* --- Sorted records ---------------------------------------------------------------------------------------- */
+/* --- Sorted records ---- */
 
 static uint64_t exec_order_reads(const nfl__plan *plan)
 {
-    return plan->order.from == NFL__OUTPUT_DERIVED ? nfl__derive_reads(plan->order.field) : NFL_HAS(plan->order.field);
+    return plan->order.from == NFL__OUTPUT_DERIVED ? nfl__derive_reads(plan->order.field)
+                                                   : NFL_HAS(plan->order.field);
 }
 
 static void exec_record_order(const nfl__scan *scan, const nfl__plan *plan, uint32_t row, nfl__item *item)
@@ -103,7 +104,8 @@ static void exec_fill_record(const nfl__scan *scan, const nfl__plan *plan, uint3
     record[0] = 0;
     for (uint32_t i = 0; i < plan->output_count; i++) {
         const nfl__output *output = &plan->outputs[i];
-        const nfl__column *column = output->type == NFL_TYPE_IP ? nfl__scan_column(scan, output->field) : NULL;
+        const nfl__column *column =
+            output->type == NFL_TYPE_IP ? nfl__scan_column(scan, output->field) : NULL;
         int present = column ? nfl__column_has(column, row)
                              : nfl__scan_value(scan, output->field, row, &record[output->word]);
         if (column && present)
@@ -119,7 +121,8 @@ static nfl_status exec_keep_record(nfl_cursor *cursor, nfl__item *item, uint32_t
     NFL_TRY(nfl__source_need(cursor->scan->source, cursor->plan.reads, err));
     item->row = nfl__top_is_full(top) ? top->items[0].row : nfl__pool_add(&cursor->records);
     if (!item->row)
-        return nfl__query_nomem(&cursor->memory, NFL__POOL_ROWS * cursor->plan.row_words * sizeof *item->row, err);
+        return nfl__query_nomem(&cursor->memory, NFL__POOL_ROWS * cursor->plan.row_words * sizeof *item->row,
+                                err);
     exec_fill_record(cursor->scan, &cursor->plan, row, item->row);
     return nfl__top_add(top, item, err);
 }
@@ -147,7 +150,7 @@ static nfl_status exec_sorted(nfl_cursor *cursor, nfl_error *err)
     return status == NFL_DONE ? NFL_OK : status;
 }
 
-/* --- The whole --------------------------------------------------------------------------------------------- */
+/* --- The whole ---- */
 
 /* The counters outlive the scan. */
 static void exec_end_scan(nfl_cursor *cursor)

@@ -32,7 +32,8 @@ static nfl_status filter_add_window(nfl_filter *filter, nfl_usec from_us, nfl_us
     filter->to_us = to_us;
     if (from_us == 0 && to_us == 0)
         return NFL_OK;
-    nfl__range window = {nfl__key_time(from_us ? from_us : INT64_MIN), nfl__key_time(to_us ? to_us - 1 : INT64_MAX)};
+    nfl__range window = {nfl__key_time(from_us ? from_us : INT64_MIN),
+                         nfl__key_time(to_us ? to_us - 1 : INT64_MAX)};
     nfl__filter_leaf leaf = {0};
     leaf.test = NFL__TEST_RANGES;
     leaf.range_at = (uint32_t)filter->range_count;
@@ -63,8 +64,8 @@ static uint32_t filter_depth(const nfl_filter *filter, uint32_t at)
     return deepest + 1;
 }
 
-nfl_status nfl__filter_new_window(const char *text, const nfl_filter_opts *opts, nfl_usec from_us, nfl_usec to_us,
-                                  uint32_t flags, nfl_filter **out, nfl_error *err)
+nfl_status nfl__filter_new_window(const char *text, const nfl_filter_opts *opts, nfl_usec from_us,
+                                  nfl_usec to_us, uint32_t flags, nfl_filter **out, nfl_error *err)
 {
     nfl_filter_opts options;
     NFL_TRY(nfl__opts_read(&options, sizeof options, opts, err));
@@ -75,8 +76,8 @@ nfl_status nfl__filter_new_window(const char *text, const nfl_filter_opts *opts,
         return nfl__fail_nomem(err, sizeof *filter);
     filter->memory = memory;
     filter->max_nodes = options.max_nodes ? options.max_nodes : FILTER_MAX_PARTS;
-    nfl_status status = nfl__filter_parse(filter, text ? text : "", options.now_us, (flags & NFL_QUERY_UNSCALED) != 0,
-                                          &filter->root, err);
+    nfl_status status = nfl__filter_parse(filter, text ? text : "", options.now_us,
+                                          (flags & NFL_QUERY_UNSCALED) != 0, &filter->root, err);
     if (status == NFL_OK)
         status = filter_add_window(filter, from_us, to_us, err);
     if (status != NFL_OK) {

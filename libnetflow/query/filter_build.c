@@ -13,7 +13,8 @@ static nfl_status build_grow(nfl_filter *filter, void **array, size_t *capacity,
     return nfl__grow(&filter->memory, array, capacity, count + 1, size) ? NFL_OK : nfl__fail_nomem(err, size);
 }
 
-nfl_status nfl__filter_add_node(nfl_filter *filter, uint32_t op, uint32_t child, uint32_t *out, nfl_error *err)
+nfl_status nfl__filter_add_node(nfl_filter *filter, uint32_t op, uint32_t child, uint32_t *out,
+                                nfl_error *err)
 {
     NFL_TRY(build_grow(filter, (void **)&filter->nodes, &filter->node_capacity, filter->node_count,
                        sizeof *filter->nodes, err));
@@ -23,8 +24,8 @@ nfl_status nfl__filter_add_node(nfl_filter *filter, uint32_t op, uint32_t child,
     return NFL_OK;
 }
 
-nfl_status nfl__filter_add_leaf(nfl_filter *filter, uint32_t field, const nfl__filter_leaf *leaf, int unscaled,
-                                uint32_t *out, nfl_error *err)
+nfl_status nfl__filter_add_leaf(nfl_filter *filter, uint32_t field, const nfl__filter_leaf *leaf,
+                                int unscaled, uint32_t *out, nfl_error *err)
 {
     const nfl_field_info *row = nfl__field_row(field);
     NFL_TRY(build_grow(filter, (void **)&filter->leaves, &filter->leaf_capacity, filter->leaf_count,

@@ -32,11 +32,12 @@ int nfl__token_is(const nfl__token *token, const char *word)
 static const struct {
     const char text[3];
     uint8_t kind;
-} lex_signs[] = {{"==", NFL__TOKEN_EQ},   {"!=", NFL__TOKEN_NE},    {"<>", NFL__TOKEN_NE},   {"<=", NFL__TOKEN_LE},
-                 {">=", NFL__TOKEN_GE},   {"&&", NFL__TOKEN_AND},   {"||", NFL__TOKEN_OR},   {"=", NFL__TOKEN_EQ},
-                 {"<", NFL__TOKEN_LT},    {">", NFL__TOKEN_GT},     {"!", NFL__TOKEN_NOT},   {"&", NFL__TOKEN_AND},
-                 {"|", NFL__TOKEN_OR},    {"(", NFL__TOKEN_OPEN},   {"[", NFL__TOKEN_OPEN},  {")", NFL__TOKEN_CLOSE},
-                 {"]", NFL__TOKEN_CLOSE}, {",", NFL__TOKEN_COMMA}};
+} lex_signs[] = {{"==", NFL__TOKEN_EQ},   {"!=", NFL__TOKEN_NE},   {"<>", NFL__TOKEN_NE},
+                 {"<=", NFL__TOKEN_LE},   {">=", NFL__TOKEN_GE},   {"&&", NFL__TOKEN_AND},
+                 {"||", NFL__TOKEN_OR},   {"=", NFL__TOKEN_EQ},    {"<", NFL__TOKEN_LT},
+                 {">", NFL__TOKEN_GT},    {"!", NFL__TOKEN_NOT},   {"&", NFL__TOKEN_AND},
+                 {"|", NFL__TOKEN_OR},    {"(", NFL__TOKEN_OPEN},  {"[", NFL__TOKEN_OPEN},
+                 {")", NFL__TOKEN_CLOSE}, {"]", NFL__TOKEN_CLOSE}, {",", NFL__TOKEN_COMMA}};
 
 /* Words that mean the same as a sign. */
 static const struct {
@@ -89,7 +90,10 @@ nfl_status nfl__filter_lex(const char *text, uint32_t *pos, nfl__token *out, nfl
                 token.len = (uint32_t)strlen(lex_signs[i].text);
             }
         if (!token.len)
-            return nfl__fail(err, NFL_E_SYNTAX, token.column, c >= ' ' && c <= '~' ? "'%c' has no meaning here" : "byte 0x%02x has no meaning here", (unsigned char)c);
+            return nfl__fail(err, NFL_E_SYNTAX, token.column,
+                             c >= ' ' && c <= '~' ? "'%c' has no meaning here"
+                                                  : "byte 0x%02x has no meaning here",
+                             (unsigned char)c);
         *pos += token.len;
     }
     *out = token;

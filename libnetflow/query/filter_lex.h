@@ -11,9 +11,9 @@ enum {
     NFL__TOKEN_OPEN,   /* ( or [ */
     NFL__TOKEN_CLOSE,  /* ) or ] */
     NFL__TOKEN_COMMA,
-    NFL__TOKEN_AND,    /* && or & */
-    NFL__TOKEN_OR,     /* || or | */
-    NFL__TOKEN_NOT,    /* ! */
+    NFL__TOKEN_AND, /* && or & */
+    NFL__TOKEN_OR,  /* || or | */
+    NFL__TOKEN_NOT, /* ! */
     NFL__TOKEN_EQ,
     NFL__TOKEN_NE,
     NFL__TOKEN_LT,

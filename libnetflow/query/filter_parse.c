@@ -16,7 +16,7 @@
 typedef struct parse_state {
     nfl_filter *filter;
     const char *text;
-    uint32_t pos;     /* behind `token` */
+    uint32_t pos; /* behind `token` */
     uint32_t nesting;
     nfl__token token; /* the next one, not consumed */
     nfl_usec now_us;
@@ -55,8 +55,8 @@ static nfl_status parse_fail(parse_state *p, const char *expected)
     const nfl__token *t = &p->token;
     if (t->kind == NFL__TOKEN_END)
         return nfl__fail(p->err, NFL_E_SYNTAX, t->column, "the text ends, %s expected", expected);
-    return nfl__fail(p->err, NFL_E_SYNTAX, t->column, "found '%.*s', %s expected", t->len < 60 ? (int)t->len : 60,
-                     t->text, expected);
+    return nfl__fail(p->err, NFL_E_SYNTAX, t->column, "found '%.*s', %s expected",
+                     t->len < 60 ? (int)t->len : 60, t->text, expected);
 }
 
 static nfl_status parse_unknown(parse_state *p)
@@ -68,7 +68,7 @@ static nfl_status parse_unknown(parse_state *p)
                      p->token.len < 60 ? (int)p->token.len : 60, p->token.text, hint);
 }
 
-/* --- Operands -------------------------------------------------------------------------------------------- */
+/* --- Operands ---- */
 
 /* Append a word in lower case to a name, behind an underscore; 0 when it gets too long to be a name. */
 static int parse_join(char name[PARSE_NAME_SIZE], const nfl__token *word)
@@ -151,10 +151,13 @@ static void parse_either_words(parse_state *p, parse_operand *out, int *found)
         if (parse_advance(&ahead) != NFL_OK)
             return;
     }
-    const char *second = nfl__token_is(&words[0], "src") ? "dst" : nfl__token_is(&words[0], "dst") ? "src" : NULL;
+    const char *second = nfl__token_is(&words[0], "src")   ? "dst"
+                         : nfl__token_is(&words[0], "dst") ? "src"
+                                                           : NULL;
     int joined = words[1].kind == NFL__TOKEN_OR || words[1].kind == NFL__TOKEN_AND;
     if (!second || !joined || !nfl__token_is(&words[2], second) || words[3].kind != NFL__TOKEN_WORD ||
-        !parse_find_operand(words[3].text, words[3].len, out) || out->count != 2 || out->fields[0] == NFL_FIELD_IN_IF)
+        !parse_find_operand(words[3].text, words[3].len, out) || out->count != 2 ||
+        out->fields[0] == NFL_FIELD_IN_IF)
         return;
     *found = 1;
     out->both = words[1].kind == NFL__TOKEN_AND;
@@ -168,12 +171,14 @@ static nfl_status parse_operand_words(parse_state *p, parse_operand *out, int *f
     return *found ? NFL_OK : parse_field_words(p, out, found);
 }
 
-/* --- Values ---------------------------------------------------------------------------------------------- */
+/* --- Values ---- */
 
-static nfl__literal_type parse_literal_type(const parse_state *p, const parse_operand *operand, const char *name)
+static nfl__literal_type parse_literal_type(const parse_state *p, const parse_operand *operand,
+                                            const char *name)
 {
     const nfl_field_info *row = parse_operand_row(operand);
-    nfl__literal_type type = {name ? name : (const char *)row->name, p->now_us, row->kind, row->type, (uint8_t)row->width};
+    nfl__literal_type type = {name ? name : (const char *)row->name, p->now_us, row->kind, row->type,
+                              (uint8_t)row->width};
     return type;
 }
 
@@ -215,11 +220,11 @@ static nfl_status parse_list(parse_state *p, const parse_operand *operand)
     return parse_advance(p);
 }
 
-/* --- Comparisons ----------------------------------------------------------------------------------------- */
+/* --- Comparisons ---- */
 
 /* One leaf per field of the operand, joined by `op` when there are two. */
-static nfl_status parse_emit(parse_state *p, const parse_operand *operand, const nfl__filter_leaf *leaf, uint32_t op,
-                             uint32_t *out)
+static nfl_status parse_emit(parse_state *p, const parse_operand *operand, const nfl__filter_leaf *leaf,
+                             uint32_t op, uint32_t *out)
 {
     uint32_t first, second;
     NFL_TRY(nfl__filter_add_leaf(p->filter, operand->fields[0], leaf, p->unscaled, &first, p->err));
@@ -231,8 +236,8 @@ static nfl_status parse_emit(parse_state *p, const parse_operand *operand, const
     return nfl__filter_add_node(p->filter, operand->both ? NFL__NODE_AND : op, first, out, p->err);
 }
 
-static nfl_status parse_emit_ranges(parse_state *p, const parse_operand *operand, size_t range_at, uint32_t op,
-                                    uint32_t *out)
+static nfl_status parse_emit_ranges(parse_state *p, const parse_operand *operand, size_t range_at,
+                                    uint32_t op, uint32_t *out)
 {
     nfl__filter_leaf leaf = {0};
     leaf.test = NFL__TEST_RANGES;
@@ -323,7 +328,7 @@ static nfl_status parse_comparison(parse_state *p, const parse_operand *operand,
     return parse_emit_ranges(p, operand, range_at, sign == NFL__TOKEN_NE ? NFL__NODE_AND : NFL__NODE_OR, out);
 }
 
-/* --- Terms ----------------------------------------------------------------------------------------------- */
+/* --- Terms ---- */
 
 /* `exists field`, `absent field`. */
 static nfl_status parse_exists(parse_state *p, int wanted, uint32_t *out)
@@ -368,7 +373,8 @@ static nfl_status parse_bare_value(parse_state *p, uint32_t *out, int *found)
 {
     static const parse_operand proto = {{NFL_FIELD_PROTO, 0}, 1, 0};
     const parse_operand *port = &parse_pairs[PARSE_PAIR_PORT].operand;
-    const parse_operand *tries[] = {&parse_pairs[PARSE_PAIR_IP].operand, &parse_pairs[PARSE_PAIR_MAC].operand, &proto, port};
+    const parse_operand *tries[] = {&parse_pairs[PARSE_PAIR_IP].operand, &parse_pairs[PARSE_PAIR_MAC].operand,
+                                    &proto, port};
     *found = parse_is_number(&p->token);
     if (*found)
         return parse_comparison(p, port, out);
@@ -408,7 +414,7 @@ static nfl_status parse_term(parse_state *p, uint32_t *out)
     return found ? NFL_OK : parse_unknown(p);
 }
 
-/* --- and, or, not ---------------------------------------------------------------------------------------- */
+/* --- and, or, not ---- */
 
 static nfl_status parse_nest(parse_state *p)
 {
@@ -445,8 +451,8 @@ static nfl_status parse_not(parse_state *p, uint32_t *out)
 /* Does another term follow that is meant to be joined by `and`? */
 static int parse_term_follows(const parse_state *p)
 {
-    return p->token.kind == NFL__TOKEN_WORD || p->token.kind == NFL__TOKEN_STRING || p->token.kind == NFL__TOKEN_NOT ||
-           (p->token.kind == NFL__TOKEN_OPEN && *p->token.text == '(');
+    return p->token.kind == NFL__TOKEN_WORD || p->token.kind == NFL__TOKEN_STRING ||
+           p->token.kind == NFL__TOKEN_NOT || (p->token.kind == NFL__TOKEN_OPEN && *p->token.text == '(');
 }
 
 static nfl_status parse_and(parse_state *p, uint32_t *out)
@@ -480,8 +486,8 @@ static nfl_status parse_or(parse_state *p, uint32_t *out)
     return last == first ? NFL_OK : nfl__filter_add_node(p->filter, NFL__NODE_OR, first, out, p->err);
 }
 
-nfl_status nfl__filter_parse(nfl_filter *filter, const char *text, nfl_usec now_us, int unscaled, uint32_t *root,
-                             nfl_error *err)
+nfl_status nfl__filter_parse(nfl_filter *filter, const char *text, nfl_usec now_us, int unscaled,
+                             uint32_t *root, nfl_error *err)
 {
     if (strnlen(text, PARSE_MAX_TEXT + 1) > PARSE_MAX_TEXT)
         return nfl__fail(err, NFL_E_LIMIT, PARSE_MAX_TEXT, "filter is longer than %u bytes", PARSE_MAX_TEXT);

@@ -8,7 +8,8 @@
 static int row_has(const nfl_flow *flow, uint32_t field)
 {
     const nfl__field_slot *slot = &nfl__field_slots[field];
-    return ((flow->present | NFL__FIELDS_ALWAYS) >> field & 1) && (uint32_t)slot->offset + slot->width <= flow->struct_size;
+    return ((flow->present | NFL__FIELDS_ALWAYS) >> field & 1) &&
+           (uint32_t)slot->offset + slot->width <= flow->struct_size;
 }
 
 static int row_derive(const nfl__filter_leaf *leaf, const nfl_flow *flow, uint64_t *value)
@@ -29,12 +30,15 @@ static int row_leaf(const nfl_filter *filter, const nfl__filter_leaf *leaf, cons
 {
     uint64_t value;
     if (leaf->derived)
-        return row_derive(leaf, flow, &value) && nfl__leaf_test(filter, leaf, nfl__key_u64(leaf->type, value));
+        return row_derive(leaf, flow, &value) &&
+               nfl__leaf_test(filter, leaf, nfl__key_u64(leaf->type, value));
     if (!row_has(flow, leaf->field))
         return 0;
     if (leaf->scaled)
-        return nfl__leaf_test(filter, leaf, nfl__key_number(nfl_flow_scaled(flow, nfl__flow_u64(flow, leaf->field))));
-    return nfl__leaf_test(filter, leaf, nfl__key_at(leaf->type, nfl__flow_at(flow, leaf->field), leaf->width));
+        return nfl__leaf_test(filter, leaf,
+                              nfl__key_number(nfl_flow_scaled(flow, nfl__flow_u64(flow, leaf->field))));
+    return nfl__leaf_test(filter, leaf,
+                          nfl__key_at(leaf->type, nfl__flow_at(flow, leaf->field), leaf->width));
 }
 
 static int row_node(const nfl_filter *filter, uint32_t at, const nfl_flow *flow)

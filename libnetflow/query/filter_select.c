@@ -14,7 +14,7 @@
 
 struct nfl__filter_scratch {
     nfl__memory memory;
-    uint64_t *bitmaps;    /* two per level of the tree */
+    uint64_t *bitmaps; /* two per level of the tree */
     uint32_t bitmap_count;
     uint8_t *dictionary;  /* per code: does its value match? */
     nfl__range *ranges;   /* those of a leaf, divided by a sampling rate */
@@ -49,8 +49,8 @@ void nfl__filter_scratch_free(nfl__filter_scratch *scratch)
     nfl__delete(&memory, scratch, 1, sizeof *scratch);
 }
 
-nfl_status nfl__filter_scratch_new(const nfl_filter *filter, const nfl_alloc *alloc, nfl__filter_scratch **out,
-                                   nfl_error *err)
+nfl_status nfl__filter_scratch_new(const nfl_filter *filter, const nfl_alloc *alloc,
+                                   nfl__filter_scratch **out, nfl_error *err)
 {
     nfl__memory memory;
     nfl__memory_init(&memory, alloc, 0);
@@ -96,7 +96,7 @@ static void select_valid(const nfl__column *column, const uint64_t *in, uint64_t
         out[w] = in[w] & (column->valid ? column->valid[w] : UINT64_MAX);
 }
 
-/* --- 64 values against one range: first .. first + span ---------------------------------------------------- */
+/* --- 64 values against one range: first .. first + span ---- */
 
 static uint64_t select_word_u8(const uint8_t *values, uint32_t n, uint8_t first, uint8_t span)
 {
@@ -149,7 +149,7 @@ static uint64_t select_word(const select_test *test, uint32_t row, uint32_t n, c
     }
 }
 
-/* --- One leaf over one column ------------------------------------------------------------------------------ */
+/* --- One leaf over one column ---- */
 
 static int select_value(const select_test *test, const void *value)
 {
@@ -170,9 +170,11 @@ static uint64_t select_each(const select_test *test, uint32_t row, uint64_t inte
     return bits;
 }
 
-static void select_plain(const select_test *test, const uint64_t *in, uint64_t *out, uint32_t words, uint32_t rows)
+static void select_plain(const select_test *test, const uint64_t *in, uint64_t *out, uint32_t words,
+                         uint32_t rows)
 {
-    int direct = test->test == NFL__TEST_RANGES && test->type != NFL_TYPE_IP && test->range_count <= SELECT_FEW_RANGES;
+    int direct =
+        test->test == NFL__TEST_RANGES && test->type != NFL_TYPE_IP && test->range_count <= SELECT_FEW_RANGES;
     for (uint32_t w = 0; w < words; w++) {
         uint32_t row = w * 64, n = rows - row < 64 ? rows - row : 64;
         uint64_t interest = in[w] & (test->column->valid ? test->column->valid[w] : UINT64_MAX), bits = 0;
@@ -186,13 +188,14 @@ static void select_plain(const select_test *test, const uint64_t *in, uint64_t *
 }
 
 /* Many ranges of ports: a table over all 65536 of them. */
-static void select_by_table(const select_test *test, uint8_t *table, const uint64_t *in, uint64_t *out, uint32_t words,
-                            uint32_t rows)
+static void select_by_table(const select_test *test, uint8_t *table, const uint64_t *in, uint64_t *out,
+                            uint32_t words, uint32_t rows)
 {
     const uint16_t *values = test->column->values;
     memset(table, 0, NFL__BATCH_ROWS);
     for (uint32_t i = 0; i < test->range_count; i++)
-        memset(table + test->ranges[i].first.low, 1, (size_t)(test->ranges[i].last.low - test->ranges[i].first.low + 1));
+        memset(table + test->ranges[i].first.low, 1,
+               (size_t)(test->ranges[i].last.low - test->ranges[i].first.low + 1));
     select_valid(test->column, in, out, words);
     for (uint32_t w = 0; w < words; w++) {
         uint32_t row = w * 64, n = rows - row < 64 ? rows - row : 64;
@@ -210,7 +213,8 @@ static void select_dictionary(const select_test *test, uint8_t *table, const uin
     const nfl__column *column = test->column;
     uint32_t matches = 0, first = 0, last = 0;
     for (uint32_t code = 0; code < column->dict_count; code++) {
-        table[code] = (uint8_t)select_value(test, (const uint8_t *)column->values + (size_t)code * column->width);
+        table[code] =
+            (uint8_t)select_value(test, (const uint8_t *)column->values + (size_t)code * column->width);
         if (table[code]) {
             first = matches++ ? first : code;
             last = code;
@@ -244,19 +248,21 @@ static void select_column(const select_run *run, const select_test *test, const 
     uint32_t words = run->scratch->words, rows = run->source->batch.rows;
     if (column->form == NFL__COLUMN_NULL)
         select_clear(out, words);
-    else if (test->test == NFL__TEST_EXISTS || (column->form == NFL__COLUMN_CONST && select_value(test, column->values)))
+    else if (test->test == NFL__TEST_EXISTS ||
+             (column->form == NFL__COLUMN_CONST && select_value(test, column->values)))
         select_valid(column, in, out, words);
     else if (column->form == NFL__COLUMN_CONST)
         select_clear(out, words);
     else if (column->form == NFL__COLUMN_DICT)
         select_dictionary(test, run->scratch->dictionary, in, out, words, rows);
-    else if (column->width == 2 && test->test == NFL__TEST_RANGES && test->range_count > SELECT_FEW_RANGES && rows >= SELECT_TABLE_ROWS)
+    else if (column->width == 2 && test->test == NFL__TEST_RANGES && test->range_count > SELECT_FEW_RANGES &&
+             rows >= SELECT_TABLE_ROWS)
         select_by_table(test, run->scratch->dictionary, in, out, words, rows);
     else
         select_plain(test, in, out, words, rows);
 }
 
-/* --- Leaves that need arithmetic --------------------------------------------------------------------------- */
+/* --- Leaves that need arithmetic ---- */
 
 static uint32_t select_sampling(const nfl__batch *batch, uint32_t row)
 {
@@ -314,7 +320,8 @@ static int select_row(const select_run *run, const nfl__filter_leaf *leaf, uint3
     const nfl__batch *batch = &run->source->batch;
     uint64_t value;
     if (leaf->derived)
-        return select_derive(leaf, batch, row, &value) && nfl__leaf_test(run->filter, leaf, nfl__key_u64(leaf->type, value));
+        return select_derive(leaf, batch, row, &value) &&
+               nfl__leaf_test(run->filter, leaf, nfl__key_u64(leaf->type, value));
     const nfl__column *column = &batch->columns[leaf->field];
     if (!nfl__column_has(column, row))
         return 0;
@@ -322,7 +329,8 @@ static int select_row(const select_run *run, const nfl__filter_leaf *leaf, uint3
     return nfl__leaf_test(run->filter, leaf, nfl__key_number(value));
 }
 
-static void select_by_row(const select_run *run, const nfl__filter_leaf *leaf, const uint64_t *in, uint64_t *out)
+static void select_by_row(const select_run *run, const nfl__filter_leaf *leaf, const uint64_t *in,
+                          uint64_t *out)
 {
     for (uint32_t w = 0; w < run->scratch->words; w++) {
         uint64_t bits = 0;
@@ -334,11 +342,14 @@ static void select_by_row(const select_run *run, const nfl__filter_leaf *leaf, c
     }
 }
 
-static nfl_status select_leaf(const select_run *run, const nfl__filter_leaf *leaf, const uint64_t *in, uint64_t *out)
+static nfl_status select_leaf(const select_run *run, const nfl__filter_leaf *leaf, const uint64_t *in,
+                              uint64_t *out)
 {
     NFL_TRY(nfl__source_need(run->source, leaf->reads, run->err));
-    select_test test = {NULL, nfl__leaf_ranges(run->filter, leaf), leaf->range_count, leaf->test, leaf->type, leaf->mask};
-    if (leaf->derived || (leaf->scaled && leaf->test == NFL__TEST_RANGES && !select_divide_ranges(run, leaf, &test))) {
+    select_test test = {
+        NULL, nfl__leaf_ranges(run->filter, leaf), leaf->range_count, leaf->test, leaf->type, leaf->mask};
+    if (leaf->derived ||
+        (leaf->scaled && leaf->test == NFL__TEST_RANGES && !select_divide_ranges(run, leaf, &test))) {
         select_by_row(run, leaf, in, out);
         return NFL_OK;
     }
@@ -347,29 +358,34 @@ static nfl_status select_leaf(const select_run *run, const nfl__filter_leaf *lea
     return NFL_OK;
 }
 
-/* --- The tree ---------------------------------------------------------------------------------------------- */
+/* --- The tree ---- */
 
-static nfl_status select_node(const select_run *run, uint32_t at, uint32_t level, const uint64_t *in, uint64_t *out);
+static nfl_status select_node(const select_run *run, uint32_t at, uint32_t level, const uint64_t *in,
+                              uint64_t *out);
 
-static nfl_status select_and(const select_run *run, uint32_t child, uint32_t level, const uint64_t *in, uint64_t *out)
+static nfl_status select_and(const select_run *run, uint32_t child, uint32_t level, const uint64_t *in,
+                             uint64_t *out)
 {
     uint32_t words = run->scratch->words;
     uint64_t *found = select_bitmap(run->scratch, level, 0);
     memcpy(out, in, words * sizeof *out);
-    for (; child != NFL__FILTER_NONE && !select_is_empty(out, words); child = run->filter->nodes[child].sibling) {
+    for (; child != NFL__FILTER_NONE && !select_is_empty(out, words);
+         child = run->filter->nodes[child].sibling) {
         NFL_TRY(select_node(run, child, level + 1, out, found));
         memcpy(out, found, words * sizeof *out);
     }
     return NFL_OK;
 }
 
-static nfl_status select_or(const select_run *run, uint32_t child, uint32_t level, const uint64_t *in, uint64_t *out)
+static nfl_status select_or(const select_run *run, uint32_t child, uint32_t level, const uint64_t *in,
+                            uint64_t *out)
 {
     uint32_t words = run->scratch->words;
     uint64_t *found = select_bitmap(run->scratch, level, 0), *rest = select_bitmap(run->scratch, level, 1);
     select_clear(out, words);
     memcpy(rest, in, words * sizeof *rest);
-    for (; child != NFL__FILTER_NONE && !select_is_empty(rest, words); child = run->filter->nodes[child].sibling) {
+    for (; child != NFL__FILTER_NONE && !select_is_empty(rest, words);
+         child = run->filter->nodes[child].sibling) {
         NFL_TRY(select_node(run, child, level + 1, rest, found));
         for (uint32_t w = 0; w < words; w++) {
             out[w] |= found[w];
@@ -379,7 +395,8 @@ static nfl_status select_or(const select_run *run, uint32_t child, uint32_t leve
     return NFL_OK;
 }
 
-static nfl_status select_node(const select_run *run, uint32_t at, uint32_t level, const uint64_t *in, uint64_t *out)
+static nfl_status select_node(const select_run *run, uint32_t at, uint32_t level, const uint64_t *in,
+                              uint64_t *out)
 {
     const nfl__filter_node *node = &run->filter->nodes[at];
     uint32_t words = run->scratch->words;

@@ -34,8 +34,8 @@ typedef struct nfl__filter_node {
 enum { NFL__TEST_RANGES = 0, NFL__TEST_MASK = 1, NFL__TEST_EXISTS = 2 };
 
 typedef struct nfl__filter_leaf {
-    uint64_t reads;       /* stored fields looked at, NFL_HAS() bits; `sampling` among them: counters are scaled */
-    uint64_t mask;        /* TEST_MASK: bits that must all be set */
+    uint64_t reads; /* stored fields looked at, NFL_HAS() bits; `sampling` among them: counters are scaled */
+    uint64_t mask;  /* TEST_MASK: bits that must all be set */
     uint32_t range_at;    /* TEST_RANGES: first range */
     uint32_t range_count; /* 0: never true */
     uint32_t offset;      /* in nfl_flow; 0 for derived fields */
@@ -57,11 +57,11 @@ struct nfl_filter {
     nfl__range *ranges;
     size_t range_count, range_capacity;
     nfl_usec from_us, to_us; /* window; 0 = open */
-    uint64_t reads;      /* union over the leaves */
-    uint32_t root;       /* index of a node */
-    uint32_t depth;      /* nodes on the longest way from the root */
-    uint32_t max_ranges; /* of one leaf */
-    uint32_t max_nodes;  /* limit on nodes, leaves and ranges together */
+    uint64_t reads;          /* union over the leaves */
+    uint32_t root;           /* index of a node */
+    uint32_t depth;          /* nodes on the longest way from the root */
+    uint32_t max_ranges;     /* of one leaf */
+    uint32_t max_nodes;      /* limit on nodes, leaves and ranges together */
 };
 
 static inline const nfl__range *nfl__leaf_ranges(const nfl_filter *filter, const nfl__filter_leaf *leaf)

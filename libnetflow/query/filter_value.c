@@ -12,7 +12,8 @@ static nfl_status value_fail(const nfl__literal_type *type, const nfl__token *to
                              nfl_error *err)
 {
     if (token->kind == NFL__TOKEN_END)
-        return nfl__fail(err, NFL_E_SYNTAX, token->column, "the text ends, %s expected for '%s'", expected, type->name);
+        return nfl__fail(err, NFL_E_SYNTAX, token->column, "the text ends, %s expected for '%s'", expected,
+                         type->name);
     return nfl__fail(err, NFL_E_SYNTAX, token->column, "found '%.*s', %s expected for '%s'",
                      token->len < 60 ? (int)token->len : 60, token->text, expected, type->name);
 }
@@ -176,8 +177,8 @@ static nfl_status value_parse_time(const nfl__literal_type *type, const nfl__tok
     return NFL_OK;
 }
 
-static nfl_status value_parse_duration(const nfl__literal_type *type, const nfl__token *token, const char *text,
-                                       nfl__range *out, nfl_error *err)
+static nfl_status value_parse_duration(const nfl__literal_type *type, const nfl__token *token,
+                                       const char *text, nfl__range *out, nfl_error *err)
 {
     nfl_usec length_us;
     nfl_error detail;

@@ -67,10 +67,12 @@ static zone_answer zone_node(const nfl_filter *filter, uint32_t at, const nfl__z
     if (node->op == NFL__NODE_LEAF)
         return zone_leaf(filter, &filter->leaves[node->child], zones);
     if (node->op == NFL__NODE_NOT) {
-        zone_answer inner = zone_node(filter, node->child, zones), turned = {inner.may_be_false, inner.may_be_true};
+        zone_answer inner = zone_node(filter, node->child, zones),
+                    turned = {inner.may_be_false, inner.may_be_true};
         return turned;
     }
-    zone_answer answer = {node->op != NFL__NODE_OR, node->op == NFL__NODE_OR}; /* ANY is an `and` of nothing */
+    zone_answer answer = {node->op != NFL__NODE_OR,
+                          node->op == NFL__NODE_OR}; /* ANY is an `and` of nothing */
     if (node->op == NFL__NODE_ANY)
         return answer;
     for (uint32_t child = node->child; child != NFL__FILTER_NONE; child = filter->nodes[child].sibling) {

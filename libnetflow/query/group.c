@@ -7,12 +7,13 @@
 
 #define GROUP_FIRST_SLOTS 1024u
 
-/* --- Table ------------------------------------------------------------------------------------------------- */
+/* --- Table ---- */
 
 nfl_status nfl__groups_init(nfl__groups *groups, const nfl__plan *plan, uint32_t key_at, nfl__memory *memory,
                             nfl_error *err)
 {
-    *groups = (nfl__groups){.memory = memory, .plan = plan, .key_at = key_at, .slot_count = GROUP_FIRST_SLOTS};
+    *groups =
+        (nfl__groups){.memory = memory, .plan = plan, .key_at = key_at, .slot_count = GROUP_FIRST_SLOTS};
     /* Nothing that is returned depends on the seed; the address is hard to guess for who sends the flows. */
     groups->seed = nfl__hash_u64((uint64_t)(uintptr_t)groups, UINT64_C(0x6e666c71));
     nfl__pool_init(&groups->pool, memory, plan->row_words);
@@ -113,14 +114,16 @@ static nfl_status group_make_room(nfl__groups *groups, nfl_error *err)
 }
 
 /* Number + 1 of the key's group, which is made if there is none. */
-static nfl_status group_number(nfl__groups *groups, const uint8_t *key, uint32_t hash, uint32_t *out, nfl_error *err)
+static nfl_status group_number(nfl__groups *groups, const uint8_t *key, uint32_t hash, uint32_t *out,
+                               nfl_error *err)
 {
     uint64_t *slot = group_probe(groups, key, hash);
     if (!*slot) {
         NFL_TRY(group_make_room(groups, err));
         uint64_t *group = nfl__pool_add(&groups->pool);
         if (!group)
-            return nfl__query_nomem(groups->memory, NFL__POOL_ROWS * groups->plan->row_words * sizeof *group, err);
+            return nfl__query_nomem(groups->memory, NFL__POOL_ROWS * groups->plan->row_words * sizeof *group,
+                                    err);
         group_start(groups->plan, group, key);
         slot = group_probe(groups, key, hash);
         *slot = (uint64_t)hash << 32 | (uint32_t)groups->pool.count;
@@ -136,16 +139,18 @@ uint64_t *nfl__groups_find(const nfl__groups *groups, const uint64_t *row)
     return slot ? nfl__pool_at(&groups->pool, (uint32_t)slot - 1) : NULL;
 }
 
-/* --- Keys -------------------------------------------------------------------------------------------------- */
+/* --- Keys ---- */
 
 /* n numbers of `width` bytes into their keys; inlined with a constant width this is one swap and store each. */
-static inline void group_pack_numbers(uint8_t *at, size_t stride, const uint64_t *values, uint32_t n, uint32_t width)
+static inline void group_pack_numbers(uint8_t *at, size_t stride, const uint64_t *values, uint32_t n,
+                                      uint32_t width)
 {
     for (uint32_t i = 0; i < n; i++, at += stride)
         nfl__store_be(at, values[i], width);
 }
 
-static void group_pack_values(uint8_t *at, size_t stride, const nfl__group_key *key, uint64_t *values, uint32_t n)
+static void group_pack_values(uint8_t *at, size_t stride, const nfl__group_key *key, uint64_t *values,
+                              uint32_t n)
 {
     switch (key->width) {
     case 1:
@@ -164,23 +169,24 @@ static void group_pack_values(uint8_t *at, size_t stride, const nfl__group_key *
     }
 }
 
-static void group_pack_addresses(uint8_t *at, size_t stride, const nfl__column *column, const uint32_t *rows, uint32_t n)
+static void group_pack_addresses(uint8_t *at, size_t stride, const nfl__column *column, const uint32_t *rows,
+                                 uint32_t n)
 {
     for (uint32_t i = 0; i < n; i++, at += stride)
         if (nfl__column_has(column, rows[i]))
             memcpy(at, nfl__column_at(column, rows[i]), sizeof(nfl_ip));
 }
 
-static void group_pack_presence(uint8_t *at, size_t stride, uint8_t bit, const nfl__column *column, const uint32_t *rows,
-                                uint32_t n)
+static void group_pack_presence(uint8_t *at, size_t stride, uint8_t bit, const nfl__column *column,
+                                const uint32_t *rows, uint32_t n)
 {
     for (uint32_t i = 0; i < n; i++, at += stride)
         *at |= !column->valid || nfl__bit_get(column->valid, rows[i]) ? bit : 0;
 }
 
 /* Clear a field of the keys whose rows do not have it; a time of 0 is no longer 0 bytes. */
-static void group_clear_absent(uint8_t *at, size_t stride, uint32_t width, const nfl__column *column, const uint32_t *rows,
-                               uint32_t n)
+static void group_clear_absent(uint8_t *at, size_t stride, uint32_t width, const nfl__column *column,
+                               const uint32_t *rows, uint32_t n)
 {
     for (uint32_t i = 0; i < n; i++, at += stride)
         if (!nfl__bit_get(column->valid, rows[i]))
@@ -196,7 +202,8 @@ static void group_pack_field(nfl__groups *groups, nfl__scan *scan, uint32_t inde
     uint8_t *at = groups->keys + key->offset, *presence = groups->keys + plan->presence_at + index / 8;
     if (column->form == NFL__COLUMN_NULL)
         return;
-    group_pack_presence(presence, plan->key_bytes, (uint8_t)(0x80 >> index % 8), column, scan->rows, scan->count);
+    group_pack_presence(presence, plan->key_bytes, (uint8_t)(0x80 >> index % 8), column, scan->rows,
+                        scan->count);
     if (key->type == NFL_TYPE_IP) {
         group_pack_addresses(at, plan->key_bytes, column, scan->rows, scan->count);
         return;
@@ -260,7 +267,7 @@ static void group_set_buckets(nfl__groups *groups, const nfl__scan *scan)
     }
 }
 
-/* --- Rows to groups ---------------------------------------------------------------------------------------- */
+/* --- Rows to groups ---- */
 
 /* Values a key can take in this block, one more if it can be absent; 0 if it has no dictionary or a value
  * does not decide the key, since sampling rates differ. */
@@ -357,7 +364,7 @@ static int group_cache_fits(nfl__groups *groups, const nfl__scan *scan)
     return 1;
 }
 
-/* --- Measures ---------------------------------------------------------------------------------------------- */
+/* --- Measures ---- */
 
 static inline void group_apply(uint64_t *word, uint32_t how, uint64_t value)
 {
@@ -377,13 +384,15 @@ static inline void group_apply(uint64_t *word, uint32_t how, uint64_t value)
 }
 
 /* One value to each group's word; inlined with a constant `how`. */
-static inline void group_apply_each(uint64_t *const *found, uint32_t word, uint32_t how, const uint64_t *values, uint32_t n)
+static inline void group_apply_each(uint64_t *const *found, uint32_t word, uint32_t how,
+                                    const uint64_t *values, uint32_t n)
 {
     for (uint32_t i = 0; i < n; i++)
         group_apply(found[i] + word, how, values[i]);
 }
 
-static void group_apply_all(uint64_t *const *found, const nfl__measure *measure, const uint64_t *values, uint32_t n)
+static void group_apply_all(uint64_t *const *found, const nfl__measure *measure, const uint64_t *values,
+                            uint32_t n)
 {
     switch (measure->how) {
     case NFL__MEASURE_SUM:

@@ -25,12 +25,12 @@ typedef struct nfl__groups {
     uint64_t *slots;
     size_t slot_count; /* a power of two */
     uint64_t seed;
-    uint32_t key_at;    /* offset of the key that is looked up: 8 leaves the bucket out */
-    uint32_t *cache;    /* number + 1 of the group of a combination of codes; 0 = not looked up yet */
-    uint32_t cache_used; /* combinations of this block */
-    uint8_t *keys;      /* NFL__SCAN_ROWS packed keys */
-    uint64_t **found;   /* their groups */
-    uint64_t *buckets;  /* bucket of each row, as a key */
+    uint32_t key_at;       /* offset of the key that is looked up: 8 leaves the bucket out */
+    uint32_t *cache;       /* number + 1 of the group of a combination of codes; 0 = not looked up yet */
+    uint32_t cache_used;   /* combinations of this block */
+    uint8_t *keys;         /* NFL__SCAN_ROWS packed keys */
+    uint64_t **found;      /* their groups */
+    uint64_t *buckets;     /* bucket of each row, as a key */
     uint64_t cache_bucket; /* the one the cache is for */
 } nfl__groups;
 

@@ -57,13 +57,15 @@ static inline nfl__key nfl__key_u64(uint8_t type, uint64_t value)
 /* Key of a value in memory, of `width` bytes. */
 static inline nfl__key nfl__key_at(uint8_t type, const void *value, uint32_t width)
 {
-    return type == NFL_TYPE_IP ? nfl__key_ip((const nfl_ip *)value) : nfl__key_u64(type, nfl__value_u64(value, width));
+    return type == NFL_TYPE_IP ? nfl__key_ip((const nfl_ip *)value)
+                               : nfl__key_u64(type, nfl__value_u64(value, width));
 }
 
 /* Largest key of a type. */
 static inline nfl__key nfl__key_max(uint8_t type, uint32_t width)
 {
-    nfl__key key = {type == NFL_TYPE_IP ? UINT64_MAX : 0, width >= 8 ? UINT64_MAX : (UINT64_C(1) << 8 * width) - 1};
+    nfl__key key = {type == NFL_TYPE_IP ? UINT64_MAX : 0,
+                    width >= 8 ? UINT64_MAX : (UINT64_C(1) << 8 * width) - 1};
     return key;
 }
 

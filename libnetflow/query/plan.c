@@ -14,10 +14,10 @@ static const char plan_group_columns[] = "bytes,packets,flows";
 
 /* One name of a list separated by commas. */
 typedef struct plan_name {
-    const char *list;  /* "group_by", for messages */
-    const char *text;  /* the whole list */
-    size_t at, len;    /* of the name */
-    size_t next;       /* start of the next name; 0 = this was the last */
+    const char *list; /* "group_by", for messages */
+    const char *text; /* the whole list */
+    size_t at, len;   /* of the name */
+    size_t next;      /* start of the next name; 0 = this was the last */
 } plan_name;
 
 static int plan_is_space(char c)
@@ -41,8 +41,8 @@ static void plan_next_name(plan_name *name)
 
 static nfl_status plan_fail(const plan_name *name, const char *problem, nfl_error *err)
 {
-    return nfl__fail(err, NFL_E_SYNTAX, name->at, "%s: '%.*s' %s", name->list, name->len < 60 ? (int)name->len : 60,
-                     name->text + name->at, problem);
+    return nfl__fail(err, NFL_E_SYNTAX, name->at, "%s: '%.*s' %s", name->list,
+                     name->len < 60 ? (int)name->len : 60, name->text + name->at, problem);
 }
 
 /* The name's row of the field table; filter-only fields are refused. */
@@ -131,7 +131,8 @@ static nfl__output plan_output(nfl__plan *plan, const nfl_field_info *row)
     return output;
 }
 
-static nfl_status plan_add_output(nfl__plan *plan, const plan_name *name, const nfl_field_info *row, nfl_error *err)
+static nfl_status plan_add_output(nfl__plan *plan, const plan_name *name, const nfl_field_info *row,
+                                  nfl_error *err)
 {
     for (uint32_t i = 0; i < plan->output_count; i++)
         if (plan->outputs[i].field == row->field)
@@ -181,7 +182,8 @@ static nfl_status plan_add_columns(nfl__plan *plan, const char *list, nfl_error 
         plan_next_name(&name);
         NFL_TRY(plan_find(&name, &row, err));
         if (row->field == NFL_FIELD_TIME)
-            return plan_fail(&name, plan->bucketed ? "is there already, as the first column" : "needs time buckets", err);
+            return plan_fail(
+                &name, plan->bucketed ? "is there already, as the first column" : "needs time buckets", err);
         NFL_TRY(plan_add_output(plan, &name, row, err));
     } while (name.next);
     return NFL_OK;
@@ -214,7 +216,8 @@ static nfl_status plan_check(const nfl_query *query, nfl_error *err)
     if (query->flags & ~(NFL_QUERY_UNSCALED | NFL_QUERY_ASCENDING))
         return nfl__fail(err, NFL_E_ARG, NFL_NO_OFFSET, "query flags 0x%x are not known", query->flags);
     if (query->bucket_us < 0)
-        return nfl__fail(err, NFL_E_ARG, NFL_NO_OFFSET, "bucket_us is %lld, at least 0 expected", (long long)query->bucket_us);
+        return nfl__fail(err, NFL_E_ARG, NFL_NO_OFFSET, "bucket_us is %lld, at least 0 expected",
+                         (long long)query->bucket_us);
     return NFL_OK;
 }
 

@@ -37,7 +37,13 @@ typedef struct nfl__group_key {
     uint16_t offset; /* in the key */
 } nfl__group_key;
 
-enum { NFL__OUTPUT_STORED = 0, NFL__OUTPUT_DERIVED = 1, NFL__OUTPUT_KEY = 2, NFL__OUTPUT_MEASURE = 3, NFL__OUTPUT_TIME = 4 };
+enum {
+    NFL__OUTPUT_STORED = 0,
+    NFL__OUTPUT_DERIVED = 1,
+    NFL__OUTPUT_KEY = 2,
+    NFL__OUTPUT_MEASURE = 3,
+    NFL__OUTPUT_TIME = 4
+};
 
 /* A column of the result, or what it is ordered by. */
 typedef struct nfl__output {
@@ -55,17 +61,17 @@ typedef struct nfl__plan {
     nfl__group_key keys[NFL__PLAN_FIELDS];
     nfl__measure measures[NFL__PLAN_FIELDS];
     uint32_t output_count, key_count, measure_count;
-    nfl__output order;       /* valid if ordered */
-    uint8_t ordered;         /* by `order`; else by key alone, or as it arrives */
-    uint8_t grouped;         /* groups or buckets; else records */
+    nfl__output order; /* valid if ordered */
+    uint8_t ordered;   /* by `order`; else by key alone, or as it arrives */
+    uint8_t grouped;   /* groups or buckets; else records */
     uint8_t bucketed;
-    uint8_t newest_first;    /* buckets from late to early */
+    uint8_t newest_first; /* buckets from late to early */
     uint8_t unscaled;
-    uint32_t presence_at;    /* offset of the presence bits in a key */
-    uint32_t key_bytes;      /* padded to 8 */
-    uint32_t seen_word;      /* groups: index of `seen`; the key follows */
-    uint32_t row_words;      /* of a group or kept record */
-    uint64_t reads;          /* stored fields needed for the result, NFL_HAS() bits */
+    uint32_t presence_at; /* offset of the presence bits in a key */
+    uint32_t key_bytes;   /* padded to 8 */
+    uint32_t seen_word;   /* groups: index of `seen`; the key follows */
+    uint32_t row_words;   /* of a group or kept record */
+    uint64_t reads;       /* stored fields needed for the result, NFL_HAS() bits */
 } nfl__plan;
 
 /* Check a request. NFL_E_SYNTAX: a field list is wrong, offset = column in that list. */

@@ -31,7 +31,7 @@ uint64_t *nfl__pool_add(nfl__pool *pool)
 nfl_status nfl__query_nomem(const nfl__memory *memory, size_t size, nfl_error *err)
 {
     if (memory->held > memory->limit || size > memory->limit - memory->held)
-        return nfl__fail(err, NFL_E_LIMIT, NFL_NO_OFFSET, "query needs more than the %zu bytes of its memory budget",
-                         memory->limit);
+        return nfl__fail(err, NFL_E_LIMIT, NFL_NO_OFFSET,
+                         "query needs more than the %zu bytes of its memory budget", memory->limit);
     return nfl__fail_nomem(err, size);
 }

@@ -35,7 +35,8 @@ uint32_t nfl__ranges_normalize(nfl__range *ranges, uint32_t n)
     uint32_t kept = 0;
     for (uint32_t i = 1; i < n; i++) {
         nfl__range *last = &ranges[kept];
-        int touches = ranges_is_last(last->last) || nfl__key_compare(ranges[i].first, ranges_next(last->last)) <= 0;
+        int touches =
+            ranges_is_last(last->last) || nfl__key_compare(ranges[i].first, ranges_next(last->last)) <= 0;
         if (!touches)
             ranges[++kept] = ranges[i];
         else if (nfl__key_compare(ranges[i].last, last->last) > 0)
@@ -92,5 +93,6 @@ int nfl__ranges_overlap(const nfl__range *ranges, uint32_t n, nfl__key first, nf
 int nfl__ranges_cover(const nfl__range *ranges, uint32_t n, nfl__key first, nfl__key last)
 {
     uint32_t i = ranges_find(ranges, n, first);
-    return i < n && nfl__key_compare(ranges[i].first, first) <= 0 && nfl__key_compare(ranges[i].last, last) >= 0;
+    return i < n && nfl__key_compare(ranges[i].first, first) <= 0 &&
+           nfl__key_compare(ranges[i].last, last) >= 0;
 }

@@ -52,8 +52,8 @@ static nfl_status rows_next(nfl__source *source, nfl_error *err)
             return status;
         }
         if (rows->left == 0 || rows->stride < offsetof(nfl_flow, present) + sizeof rows->flows->present)
-            return nfl__fail(err, NFL_E_ARG, NFL_NO_OFFSET, "scan gave %zu flows, %zu bytes apart", rows->left,
-                             rows->stride);
+            return nfl__fail(err, NFL_E_ARG, NFL_NO_OFFSET, "scan gave %zu flows, %zu bytes apart",
+                             rows->left, rows->stride);
     }
     source->batch.rows = (uint32_t)(rows->left < NFL__ROW_BLOCK ? rows->left : NFL__ROW_BLOCK);
     source->blocks_read++;
@@ -92,7 +92,8 @@ static uint32_t rows_gather(const rows_source *rows, uint32_t field, void *value
         const nfl_flow *flow = rows_at(rows, i);
         size_t len = flow->struct_size < rows->stride ? flow->struct_size : rows->stride;
         int has = (size_t)slot->offset + slot->width <= len && ((flow->present | always) >> field & 1);
-        rows_copy_value(values, i, has ? (const uint8_t *)flow + slot->offset : (const void *)&nothing, slot->width);
+        rows_copy_value(values, i, has ? (const uint8_t *)flow + slot->offset : (const void *)&nothing,
+                        slot->width);
         valid[i / 64] |= (uint64_t)has << (i % 64);
         count += (uint32_t)has;
     }

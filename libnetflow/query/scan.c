@@ -16,8 +16,10 @@ nfl_status nfl__scan_open(nfl__scan *scan, const nfl__plan *plan, uint64_t reads
     scan->reads = reads | scan_totals;
     if (!scan->unscaled)
         scan->reads |= NFL_HAS(NFL_FIELD_SAMPLING);
-    NFL_TRY(nfl__filter_new_window(query->filter, &opts, query->from_us, query->to_us, query->flags, &scan->filter, err));
-    NFL_TRY(nfl__filter_scratch_new(scan->filter, alloc, &scan->scratch, err));
+    NFL_TRY(nfl__filter_new_window(query->filter, &opts, query->from_us, query->to_us, query->flags,
+                                   &scan->filter, err));
+    if (!nfl__filter_is_any(scan->filter))
+        NFL_TRY(nfl__filter_scratch_new(scan->filter, alloc, &scan->scratch, err));
     uint64_t fields = scan->reads | plan->reads | nfl__filter_fields(scan->filter);
     return store->open(store->self, scan->filter, fields, &scan->source, err);
 }
@@ -36,8 +38,23 @@ void nfl__scan_close(nfl__scan *scan)
 static void scan_set_sampled(nfl__scan *scan)
 {
     const nfl__column *sampling = nfl__scan_column(scan, NFL_FIELD_SAMPLING);
-    scan->sampled = !scan->unscaled && sampling->form != NFL__COLUMN_NULL &&
-                    !(sampling->form == NFL__COLUMN_CONST && nfl__value_u64(sampling->values, sampling->width) <= 1);
+    scan->sampled =
+        !scan->unscaled && sampling->form != NFL__COLUMN_NULL &&
+        !(sampling->form == NFL__COLUMN_CONST && nfl__value_u64(sampling->values, sampling->width) <= 1);
+}
+
+/* Without a filter no scratch memory is needed either. */
+static nfl_status scan_select(nfl__scan *scan, nfl_error *err)
+{
+    uint32_t rows = scan->source->batch.rows;
+    if (scan->scratch)
+        return nfl__filter_select(scan->filter, scan->scratch, scan->source, scan->selected,
+                                  &scan->selected_count, err);
+    memset(scan->selected, 0xff, (rows + 63) / 64 * sizeof *scan->selected);
+    if (rows % 64)
+        scan->selected[rows / 64] = (UINT64_C(1) << rows % 64) - 1;
+    scan->selected_count = rows;
+    return NFL_OK;
 }
 
 nfl_status nfl__scan_block(nfl__scan *scan, nfl_error *err)
@@ -52,7 +69,7 @@ nfl_status nfl__scan_block(nfl__scan *scan, nfl_error *err)
         if (status != NFL_OK)
             return status;
         scan->stats.rows_read += source->batch.rows;
-        NFL_TRY(nfl__filter_select(scan->filter, scan->scratch, source, scan->selected, &scan->selected_count, err));
+        NFL_TRY(scan_select(scan, err));
     } while (scan->selected_count == 0);
     NFL_TRY(nfl__source_need(source, scan->reads, err));
     scan_set_sampled(scan);
@@ -65,7 +82,8 @@ static void scan_set_rates(nfl__scan *scan)
 {
     const nfl__column *sampling = nfl__scan_column(scan, NFL_FIELD_SAMPLING);
     for (uint32_t i = 0; i < scan->count; i++)
-        scan->rates[i] = nfl__column_has(sampling, scan->rows[i]) ? (uint32_t)nfl__column_u64(sampling, scan->rows[i]) : 1;
+        scan->rates[i] =
+            nfl__column_has(sampling, scan->rows[i]) ? (uint32_t)nfl__column_u64(sampling, scan->rows[i]) : 1;
 }
 
 /* Sum of a field over the rows. Numbers below 2^54 cannot overflow in one run of rows, so only larger ones are
@@ -165,7 +183,8 @@ void nfl__scan_values(const nfl__scan *scan, uint32_t field, uint64_t *out)
 
 static int scan_stored(const nfl__scan *scan, uint32_t field, uint32_t row, uint64_t *out)
 {
-    const nfl__column *column = nfl__scan_column(scan, field), *sampling = nfl__scan_column(scan, NFL_FIELD_SAMPLING);
+    const nfl__column *column = nfl__scan_column(scan, field),
+                      *sampling = nfl__scan_column(scan, NFL_FIELD_SAMPLING);
     if (!nfl__column_has(column, row))
         return 0;
     *out = nfl__column_u64(column, row);
@@ -183,7 +202,8 @@ static int scan_derived(const nfl__scan *scan, uint32_t field, uint32_t row, uin
         const nfl__column *column = nfl__scan_column(scan, fields[i]);
         if (!(reads & NFL_HAS(fields[i])))
             continue;
-        int has = field == NFL_FIELD_BPP ? nfl__column_has(column, row) : scan_stored(scan, fields[i], row, &numbers[i]);
+        int has = field == NFL_FIELD_BPP ? nfl__column_has(column, row)
+                                         : scan_stored(scan, fields[i], row, &numbers[i]);
         if (has && field == NFL_FIELD_BPP)
             numbers[i] = nfl__column_u64(column, row);
         present |= has ? NFL_HAS(fields[i]) : 0;
@@ -194,5 +214,6 @@ static int scan_derived(const nfl__scan *scan, uint32_t field, uint32_t row, uin
 
 int nfl__scan_value(const nfl__scan *scan, uint32_t field, uint32_t row, uint64_t *out)
 {
-    return field < NFL_FIELD_STORED_COUNT ? scan_stored(scan, field, row, out) : scan_derived(scan, field, row, out);
+    return field < NFL_FIELD_STORED_COUNT ? scan_stored(scan, field, row, out)
+                                          : scan_derived(scan, field, row, out);
 }

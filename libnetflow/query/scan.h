@@ -22,13 +22,13 @@ typedef struct nfl__scan {
     nfl__filter_scratch *scratch;
     nfl__source *source;
     const volatile int32_t *cancel;
-    uint64_t reads;    /* fields loaded for every block with matches */
-    uint64_t bits;     /* what is left of the current word of `selected` */
-    uint32_t word;     /* its index */
-    uint32_t count;    /* rows in `rows` */
+    uint64_t reads;          /* fields loaded for every block with matches */
+    uint64_t bits;           /* what is left of the current word of `selected` */
+    uint32_t word;           /* its index */
+    uint32_t count;          /* rows in `rows` */
     uint32_t selected_count; /* rows of the block */
     uint8_t unscaled;
-    uint8_t sampled;   /* some row of the block has a sampling rate above 1 */
+    uint8_t sampled; /* some row of the block has a sampling rate above 1 */
     uint8_t reserved[6];
     nfl_query_stats stats;
     uint32_t rows[NFL__SCAN_ROWS];

@@ -28,8 +28,8 @@ static int top_compare(const void *left, const void *right, void *ctx)
     if (order != 0)
         return order;
     if (plan->grouped)
-        return memcmp(nfl__group_key_bytes(plan, a->row) + top->key_at, nfl__group_key_bytes(plan, b->row) + top->key_at,
-                      plan->key_bytes - top->key_at);
+        return memcmp(nfl__group_key_bytes(plan, a->row) + top->key_at,
+                      nfl__group_key_bytes(plan, b->row) + top->key_at, plan->key_bytes - top->key_at);
     return a->sequence < b->sequence ? -1 : a->sequence > b->sequence;
 }
 

@@ -13,7 +13,7 @@ typedef struct nfl__item {
     nfl__key order;
     uint64_t sequence; /* of arrival, for records */
     uint64_t *row;
-    uint32_t absent;   /* 1: has no value to order by */
+    uint32_t absent; /* 1: has no value to order by */
 } nfl__item;
 
 typedef struct nfl__top {

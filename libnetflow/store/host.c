@@ -24,7 +24,8 @@ static nfl_status host_unsupported(const char *what, nfl_error *err)
 static nfl_status host_append(void *self, const nfl_flow *flows, size_t n, size_t stride, nfl_error *err)
 {
     host_store *store = self;
-    return store->backend.append ? store->backend.append(store->self, flows, n, stride, err) : host_unsupported("append", err);
+    return store->backend.append ? store->backend.append(store->self, flows, n, stride, err)
+                                 : host_unsupported("append", err);
 }
 
 static nfl_status host_sync(void *self, uint32_t level, nfl_error *err)
@@ -36,7 +37,8 @@ static nfl_status host_sync(void *self, uint32_t level, nfl_error *err)
 static nfl_status host_expire(void *self, nfl_usec before_us, nfl_error *err)
 {
     host_store *store = self;
-    return store->backend.expire ? store->backend.expire(store->self, before_us, err) : host_unsupported("expire", err);
+    return store->backend.expire ? store->backend.expire(store->self, before_us, err)
+                                 : host_unsupported("expire", err);
 }
 
 static nfl_status host_pull(void *ctx, const nfl_flow **flows, size_t *n, size_t *stride, nfl_error *err)
@@ -72,7 +74,9 @@ static nfl_status host_open_source(void *self, const nfl_filter *filter, uint64_
     nfl_status status = store->backend.scan(store->self, &wanted, &scan->scan, err);
     if (status != NFL_OK) {
         nfl__delete(&memory, scan, 1, sizeof *scan);
-        return status < 0 ? status : nfl__fail(err, NFL_E_STATE, NFL_NO_OFFSET, "scan of the store returned %d", status);
+        return status < 0
+                   ? status
+                   : nfl__fail(err, NFL_E_STATE, NFL_NO_OFFSET, "scan of the store returned %d", status);
     }
     status = nfl__row_source_new(&store->memory.alloc, host_pull, scan, host_scan_done, out, err);
     if (status != NFL_OK)
@@ -105,7 +109,8 @@ static void host_close(void *self)
     nfl__delete(&memory, store, 1, sizeof *store);
 }
 
-nfl_status nfl__host_store_open(const nfl_store_opts *opts, void **self, const nfl__store_ops **ops, nfl_error *err)
+nfl_status nfl__host_store_open(const nfl_store_opts *opts, void **self, const nfl__store_ops **ops,
+                                nfl_error *err)
 {
     static const nfl__store_ops host_ops = {host_append, host_sync,   host_expire, host_open_source,
                                             host_info,   host_verify, host_close};

@@ -18,10 +18,10 @@
 typedef struct memory_store {
     nfl__memory memory;
     nfl_flow *flows;
-    size_t capacity;   /* places allocated */
+    size_t capacity; /* places allocated */
     uint64_t max_flows;
-    uint64_t first;    /* number of the oldest flow held */
-    uint64_t next;     /* number of the next flow to come */
+    uint64_t first; /* number of the oldest flow held */
+    uint64_t next;  /* number of the next flow to come */
     uint64_t dropped;
 } memory_store;
 
@@ -40,13 +40,14 @@ static nfl_flow *memory_at(const memory_store *store, uint64_t number)
 /* Room for flows up to number `next`, without moving those that are there out of their places. */
 static nfl_status memory_make_room(memory_store *store, uint64_t next, nfl_error *err)
 {
-    uint64_t needed = next < store->max_flows ? next : store->max_flows, places = 2 * (uint64_t)store->capacity;
+    uint64_t needed = next < store->max_flows ? next : store->max_flows,
+             places = 2 * (uint64_t)store->capacity;
     if (needed <= store->capacity)
         return NFL_OK;
     places = places < needed ? needed : places > store->max_flows ? store->max_flows : places;
     nfl_flow *flows = places > SIZE_MAX ? NULL
-                                        : nfl__renew(&store->memory, store->flows, store->capacity, (size_t)places,
-                                                     sizeof *flows);
+                                        : nfl__renew(&store->memory, store->flows, store->capacity,
+                                                     (size_t)places, sizeof *flows);
     if (!flows)
         return nfl__fail_nomem(err, sizeof *flows);
     store->flows = flows;
@@ -69,7 +70,8 @@ static nfl_status memory_append(void *self, const nfl_flow *flows, size_t n, siz
     memory_store *store = self;
     NFL_TRY(memory_make_room(store, store->next + n, err));
     for (size_t i = 0; i < n; i++)
-        memory_copy_flow(memory_at(store, store->next++), (const void *)((const uint8_t *)flows + i * stride));
+        memory_copy_flow(memory_at(store, store->next++),
+                         (const void *)((const uint8_t *)flows + i * stride));
     if (store->next - store->first > store->max_flows) {
         store->dropped += store->next - store->first - store->max_flows;
         store->first = store->next - store->max_flows;
@@ -134,7 +136,8 @@ static nfl_status memory_open_source(void *self, const nfl_filter *filter, uint6
     scan->store = store;
     scan->at = store->first;
     scan->stop = store->next;
-    nfl_status status = nfl__row_source_new(&store->memory.alloc, memory_pull, scan, memory_scan_done, out, err);
+    nfl_status status =
+        nfl__row_source_new(&store->memory.alloc, memory_pull, scan, memory_scan_done, out, err);
     if (status != NFL_OK)
         memory_scan_done(scan);
     return status;
@@ -152,8 +155,10 @@ static nfl_status memory_info(void *self, nfl_store_info *out, nfl_error *err)
         int only = i == store->first;
         out->first_us = only || flow->first_us < out->first_us ? flow->first_us : out->first_us;
         out->last_us = only || flow->first_us > out->last_us ? flow->first_us : out->last_us;
-        out->received_first_us = only || flow->received_us < out->received_first_us ? flow->received_us : out->received_first_us;
-        out->received_last_us = only || flow->received_us > out->received_last_us ? flow->received_us : out->received_last_us;
+        out->received_first_us =
+            only || flow->received_us < out->received_first_us ? flow->received_us : out->received_first_us;
+        out->received_last_us =
+            only || flow->received_us > out->received_last_us ? flow->received_us : out->received_last_us;
     }
     return NFL_OK;
 }
@@ -174,7 +179,8 @@ static void memory_close(void *self)
     nfl__delete(&memory, store, 1, sizeof *store);
 }
 
-nfl_status nfl__memory_store_open(const nfl_store_opts *opts, void **self, const nfl__store_ops **ops, nfl_error *err)
+nfl_status nfl__memory_store_open(const nfl_store_opts *opts, void **self, const nfl__store_ops **ops,
+                                  nfl_error *err)
 {
     static const nfl__store_ops memory_ops = {memory_append, memory_sync,   memory_expire, memory_open_source,
                                               memory_info,   memory_verify, memory_close};

@@ -22,7 +22,8 @@ static const char *store_after(const char *uri, const char *scheme)
     return strncmp(uri, scheme, len) == 0 ? uri + len : NULL;
 }
 
-static nfl_status store_open_backend(const char *uri, const nfl_store_opts *opts, nfl_store *store, nfl_error *err)
+static nfl_status store_open_backend(const char *uri, const nfl_store_opts *opts, nfl_store *store,
+                                     nfl_error *err)
 {
     if (opts->backend)
         return nfl__host_store_open(opts, &store->self, &store->ops, err);
@@ -46,7 +47,8 @@ nfl_status nfl_store_new(const char *uri, const nfl_store_opts *opts, nfl_store 
     nfl_store_opts options;
     NFL_TRY(nfl__opts_read(&options, sizeof options, opts, err));
     if (options.flags & ~known)
-        return nfl__fail(err, NFL_E_ARG, NFL_NO_OFFSET, "store flags 0x%x are not known", options.flags & ~known);
+        return nfl__fail(err, NFL_E_ARG, NFL_NO_OFFSET, "store flags 0x%x are not known",
+                         options.flags & ~known);
     nfl__memory memory;
     nfl__memory_init(&memory, options.alloc, 0);
     nfl_store *store = nfl__new(&memory, 1, sizeof *store);
@@ -98,7 +100,8 @@ static nfl_status store_check_flows(const nfl_flow *flows, size_t n, size_t stri
     const size_t least = offsetof(nfl_flow, present) + sizeof flows->present;
     for (size_t i = 0; i < n; i++) {
         const nfl_flow *flow = (const nfl_flow *)(const void *)((const uint8_t *)flows + i * stride);
-        if (stride < least || stride % sizeof(uint64_t) || flow->struct_size < least || flow->struct_size > stride)
+        if (stride < least || stride % sizeof(uint64_t) || flow->struct_size < least ||
+            flow->struct_size > stride)
             return nfl__fail(err, NFL_E_ARG, NFL_NO_OFFSET, "flow %zu: struct_size %u, %zu bytes apart", i,
                              stride < least ? 0 : flow->struct_size, stride);
     }

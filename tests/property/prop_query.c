@@ -3,6 +3,7 @@
 #include <CUnit/Basic.h>
 
 #include "column_source.h"
+#include "query/derive.h"
 #include "query/exec.h"
 #include "record/fields.h"
 
@@ -42,17 +43,28 @@ typedef struct test_case {
     uint64_t matched, bytes, packets, groups;
 } test_case;
 
-/* --- Queries ----------------------------------------------------------------------------------------------- */
+/* --- Queries ---- */
 
-static const uint32_t key_fields[] = {NFL_FIELD_SRC,     NFL_FIELD_DST,      NFL_FIELD_PROTO,     NFL_FIELD_DST_PORT,
-                                      NFL_FIELD_IN_IF,   NFL_FIELD_EXPORTER, NFL_FIELD_SRC_AS,    NFL_FIELD_TCP_FLAGS,
-                                      NFL_FIELD_VERSION, NFL_FIELD_DOMAIN,   NFL_FIELD_RECEIVED,  NFL_FIELD_TOS};
-static const uint32_t column_fields[] = {NFL_FIELD_BYTES,    NFL_FIELD_PACKETS,  NFL_FIELD_FLOWS, NFL_FIELD_FIRST,
-                                         NFL_FIELD_LAST,     NFL_FIELD_DURATION, NFL_FIELD_BPS,   NFL_FIELD_PPS,
-                                         NFL_FIELD_BPP,      NFL_FIELD_OUT_IF,   NFL_FIELD_DST_AS, NFL_FIELD_SRC_PORT,
-                                         NFL_FIELD_SRC_MAC,  NFL_FIELD_NEXT_HOP, NFL_FIELD_SAMPLING};
-static const char *const filters[] = {"", "", "tcp", "not tcp", "src net 10.0.0.0/16", "dst port 443 or udp", "exists src_as",
-                                      "in_if < 4 and not flags S", "port in (53, 80)", "proto 200", "duration > 1s"};
+static const uint32_t key_fields[] = {
+    NFL_FIELD_SRC,      NFL_FIELD_DST,    NFL_FIELD_PROTO,     NFL_FIELD_DST_PORT, NFL_FIELD_IN_IF,
+    NFL_FIELD_EXPORTER, NFL_FIELD_SRC_AS, NFL_FIELD_TCP_FLAGS, NFL_FIELD_VERSION,  NFL_FIELD_DOMAIN,
+    NFL_FIELD_RECEIVED, NFL_FIELD_TOS,    NFL_FIELD_LAST};
+static const uint32_t column_fields[] = {
+    NFL_FIELD_BYTES,   NFL_FIELD_PACKETS,  NFL_FIELD_FLOWS,    NFL_FIELD_FIRST,
+    NFL_FIELD_LAST,    NFL_FIELD_DURATION, NFL_FIELD_BPS,      NFL_FIELD_PPS,
+    NFL_FIELD_BPP,     NFL_FIELD_OUT_IF,   NFL_FIELD_DST_AS,   NFL_FIELD_SRC_PORT,
+    NFL_FIELD_SRC_MAC, NFL_FIELD_NEXT_HOP, NFL_FIELD_SAMPLING, NFL_FIELD_DST};
+static const char *const filters[] = {"",
+                                      "",
+                                      "tcp",
+                                      "not tcp",
+                                      "src net 10.0.0.0/16",
+                                      "dst port 443 or udp",
+                                      "exists src_as",
+                                      "in_if < 4 and not flags S",
+                                      "port in (53, 80)",
+                                      "proto 200",
+                                      "duration > 1s"};
 
 static uint32_t choose(test_case *t, const uint32_t *from, size_t n)
 {
@@ -87,7 +99,8 @@ static void choose_fields(test_case *t)
     unsigned keys = (unsigned)test_below(&t->random, 4);
     t->output_count = t->key_count = 0;
     t->group_by[0] = t->columns[0] = 0;
-    t->query.bucket_us = test_chance(&t->random, 25) ? (nfl_usec)(1 + test_below(&t->random, 900)) * 1000000 : 0;
+    t->query.bucket_us =
+        test_chance(&t->random, 25) ? (nfl_usec)(1 + test_below(&t->random, 900)) * 1000000 : 0;
     if (t->query.bucket_us)
         add_output(t, NFL_FIELD_TIME, NULL);
     for (unsigned i = 0; i < keys; i++) {
@@ -110,8 +123,9 @@ static void choose_order(test_case *t)
     t->order = NFL_FIELD_BYTES;
     if (test_chance(&t->random, 60)) {
         t->ordered = 1;
-        t->order = test_chance(&t->random, 30) ? choose(t, key_fields, sizeof key_fields / sizeof *key_fields)
-                                               : choose(t, column_fields, sizeof column_fields / sizeof *column_fields);
+        t->order = test_chance(&t->random, 30)
+                       ? choose(t, key_fields, sizeof key_fields / sizeof *key_fields)
+                       : choose(t, column_fields, sizeof column_fields / sizeof *column_fields);
         if (t->query.bucket_us && test_chance(&t->random, 20)) {
             t->order = NFL_FIELD_TIME;
             t->ordered = 0;
@@ -136,14 +150,17 @@ static void choose_query(test_case *t)
         for (unsigned i = 0; i < 3; i++)
             add_output(t, usual[i], NULL);
     }
-    t->query.flags = (test_chance(&t->random, 30) ? NFL_QUERY_UNSCALED : 0) | (test_chance(&t->random, 30) ? NFL_QUERY_ASCENDING : 0);
+    t->query.flags = (test_chance(&t->random, 30) ? NFL_QUERY_UNSCALED : 0) |
+                     (test_chance(&t->random, 30) ? NFL_QUERY_ASCENDING : 0);
     t->query.limit = test_chance(&t->random, 60) ? 1 + test_below(&t->random, 20) : 0;
     t->query.offset = test_chance(&t->random, 30) ? test_below(&t->random, 20) : 0;
-    t->query.from_us = test_chance(&t->random, 30) ? HOUR_START + (nfl_usec)test_below(&t->random, 2000) * 1000000 : 0;
-    t->query.to_us = test_chance(&t->random, 30) ? HOUR_START + (nfl_usec)test_below(&t->random, 4000) * 1000000 : 0;
+    t->query.from_us =
+        test_chance(&t->random, 30) ? HOUR_START + (nfl_usec)test_below(&t->random, 2000) * 1000000 : 0;
+    t->query.to_us =
+        test_chance(&t->random, 30) ? HOUR_START + (nfl_usec)test_below(&t->random, 4000) * 1000000 : 0;
 }
 
-/* --- The plain evaluation ---------------------------------------------------------------------------------- */
+/* --- The plain evaluation ---- */
 
 static nfl_value get(const nfl_flow *flow, uint32_t field)
 {
@@ -239,7 +256,8 @@ static void merge(row *to, const row *from)
             to->words[field] += from->words[field];
         else if (kind == NFL_KIND_FLAGS)
             to->words[field] |= from->words[field];
-        else if (!seen || (field == NFL_FIELD_FIRST ? from->words[field] < to->words[field] : from->words[field] > to->words[field]))
+        else if (!seen || (field == NFL_FIELD_FIRST ? from->words[field] < to->words[field]
+                                                    : from->words[field] > to->words[field]))
             to->words[field] = from->words[field];
         if (!seen || nfl_ip_compare(&from->addresses[field], &to->addresses[field]) > 0)
             to->addresses[field] = from->addresses[field];
@@ -250,11 +268,15 @@ static nfl_value group_value(const test_case *t, const row *r, uint32_t field)
 {
     const nfl_field_info *info = nfl__field_row(field);
     nfl_value value = {.struct_size = sizeof value, .type = info->type, .kind = info->kind};
-    nfl_usec duration = nfl__duration((nfl_usec)r->words[NFL_FIELD_FIRST], (nfl_usec)r->words[NFL_FIELD_LAST]);
+    nfl_usec duration =
+        nfl__duration((nfl_usec)r->words[NFL_FIELD_FIRST], (nfl_usec)r->words[NFL_FIELD_LAST]);
     for (unsigned i = 0; i < t->key_count; i++)
         if (t->keys[i] == field)
             return r->keys[i];
-    value.present = 1;
+    uint64_t needs = nfl__derive_reads(field);
+    value.present = (r->seen & needs) == needs;
+    if (!value.present)
+        return value;
     switch (field) {
     case NFL_FIELD_TIME:
         value.u64 = (uint64_t)r->bucket;
@@ -353,8 +375,8 @@ static void evaluate(test_case *t)
     t->matched = t->bytes = t->packets = 0;
     for (size_t i = 0; i < FLOWS; i++) {
         nfl_flow flow = t->flows[i];
-        if ((t->query.from_us && flow.first_us < t->query.from_us) || (t->query.to_us && flow.first_us >= t->query.to_us) ||
-            !nfl_filter_match(filter, &flow))
+        if ((t->query.from_us && flow.first_us < t->query.from_us) ||
+            (t->query.to_us && flow.first_us >= t->query.to_us) || !nfl_filter_match(filter, &flow))
             continue;
         nfl_value sampling = get(&flow, NFL_FIELD_SAMPLING);
         if (t->query.flags & NFL_QUERY_UNSCALED)
@@ -393,7 +415,7 @@ static void evaluate(test_case *t)
     qsort(t->rows, t->row_count, sizeof *t->rows, compare_rows);
 }
 
-/* --- Comparison -------------------------------------------------------------------------------------------- */
+/* --- Comparison ---- */
 
 static int same_row(const test_case *t, const nfl_cursor *cursor, const row *expected)
 {
@@ -430,9 +452,11 @@ static int same_result(const test_case *t, nfl_cursor *cursor)
 
 static void report(const test_case *t, uint64_t seed, const char *where)
 {
-    printf("\n    NFL_SEED=%llu, %s: filter '%s' by '%s' columns '%s' order '%s' bucket %lld limit %llu offset %llu flags %u\n",
-           (unsigned long long)seed, where, t->filter, t->group_by, t->columns, t->order_by, (long long)t->query.bucket_us,
-           (unsigned long long)t->query.limit, (unsigned long long)t->query.offset, t->query.flags);
+    printf("\n    NFL_SEED=%llu, %s: filter '%s' by '%s' columns '%s' order '%s' bucket %lld limit %llu "
+           "offset %llu flags %u\n",
+           (unsigned long long)seed, where, t->filter, t->group_by, t->columns, t->order_by,
+           (long long)t->query.bucket_us, (unsigned long long)t->query.limit,
+           (unsigned long long)t->query.offset, t->query.flags);
     CU_FAIL("see above");
 }
 
@@ -468,7 +492,7 @@ static void test_queries_equal_a_plain_evaluation(void)
     nfl_store *store = NULL;
     t.random.state = seed;
     for (size_t i = 0; i < FLOWS; i++)
-        test_flow(&t.random, &t.flows[i]);
+        test_flow_with_gaps(&t.random, &t.flows[i]);
     CU_ASSERT_EQUAL_FATAL(nfl_store_new("mem:", NULL, &store, NULL), NFL_OK);
     CU_ASSERT_EQUAL_FATAL(nfl_store_append(store, t.flows, FLOWS, sizeof *t.flows, NULL), NFL_OK);
     for (unsigned round = 0; round < ROUNDS; round++) {

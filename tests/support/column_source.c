@@ -64,6 +64,18 @@ void test_zones(test_random *random, const nfl_flow *flows, size_t n, nfl__zone 
     }
 }
 
+void test_flow_with_gaps(test_random *random, nfl_flow *flow)
+{
+    static const uint32_t gaps[] = {NFL_FIELD_LAST, NFL_FIELD_BYTES, NFL_FIELD_PACKETS};
+    test_flow(random, flow);
+    for (unsigned i = 0; i < sizeof gaps / sizeof *gaps; i++) {
+        if (!test_chance(random, 6))
+            continue;
+        memset((uint8_t *)flow + nfl__field_slots[gaps[i]].offset, 0, nfl__field_slots[gaps[i]].width);
+        flow->present &= ~NFL_HAS(gaps[i]);
+    }
+}
+
 static void *column_memory(column_source *source, size_t size)
 {
     void *p = calloc(1, size ? size : 1);
@@ -129,11 +141,13 @@ static int column_compare_bytes(const void *a, const void *b, void *ctx)
 static int column_insert(uint8_t *values, uint32_t *count, const void *value, const nfl__field_slot *slot)
 {
     uint32_t at = 0;
-    while (at < *count && column_compare_bytes(values + (size_t)at * slot->width, value, (void *)(uintptr_t)slot) < 0)
+    while (at < *count &&
+           column_compare_bytes(values + (size_t)at * slot->width, value, (void *)(uintptr_t)slot) < 0)
         at++;
     if (at < *count && memcmp(values + (size_t)at * slot->width, value, slot->width) == 0)
         return (int)at;
-    memmove(values + (size_t)(at + 1) * slot->width, values + (size_t)at * slot->width, (size_t)(*count - at) * slot->width);
+    memmove(values + (size_t)(at + 1) * slot->width, values + (size_t)at * slot->width,
+            (size_t)(*count - at) * slot->width);
     memcpy(values + (size_t)at * slot->width, value, slot->width);
     ++*count;
     return (int)at;
@@ -150,7 +164,8 @@ static void column_make_dictionary(column_source *source, uint32_t field, nfl__c
             column_insert(values, &column->dict_count, nfl__flow_at(&source->block[i], field), slot);
     for (uint32_t i = 0; i < rows; i++)
         if (column_has(&source->block[i], field))
-            codes[i] = (uint16_t)column_insert(values, &column->dict_count, nfl__flow_at(&source->block[i], field), slot);
+            codes[i] = (uint16_t)column_insert(values, &column->dict_count,
+                                               nfl__flow_at(&source->block[i], field), slot);
     column->form = NFL__COLUMN_DICT;
     column->values = values;
     column->codes = codes;
@@ -195,7 +210,8 @@ static void column_free(nfl__source *base)
     free(source);
 }
 
-static nfl_status column_open(void *self, const nfl_filter *filter, uint64_t fields, nfl__source **out, nfl_error *err)
+static nfl_status column_open(void *self, const nfl_filter *filter, uint64_t fields, nfl__source **out,
+                              nfl_error *err)
 {
     static const nfl__source_ops ops = {column_next, column_load, column_free};
     test_columns *columns = self;
@@ -222,7 +238,8 @@ static void column_release(void *self)
     ((test_columns *)self)->references--;
 }
 
-void test_columns_init(test_columns *columns, const nfl_flow *flows, size_t count, uint32_t block_rows, uint64_t seed)
+void test_columns_init(test_columns *columns, const nfl_flow *flows, size_t count, uint32_t block_rows,
+                       uint64_t seed)
 {
     memset(columns, 0, sizeof *columns);
     columns->flows = flows;

@@ -36,10 +36,10 @@ static nfl_flow start_flow(const char *src, const char *dst, uint8_t proto, uint
     flow.first_us = flow.last_us = flow.received_us = TEN;
     flow.exporter = address("192.0.2.1");
     flow.version = 9;
-    flow.present = NFL_HAS(NFL_FIELD_SRC) | NFL_HAS(NFL_FIELD_DST) | NFL_HAS(NFL_FIELD_PROTO) | NFL_HAS(NFL_FIELD_BYTES) |
-                   NFL_HAS(NFL_FIELD_PACKETS) | NFL_HAS(NFL_FIELD_FLOWS) | NFL_HAS(NFL_FIELD_FIRST) |
-                   NFL_HAS(NFL_FIELD_LAST) | NFL_HAS(NFL_FIELD_RECEIVED) | NFL_HAS(NFL_FIELD_EXPORTER) |
-                   NFL_HAS(NFL_FIELD_DOMAIN) | NFL_HAS(NFL_FIELD_VERSION);
+    flow.present = NFL_HAS(NFL_FIELD_SRC) | NFL_HAS(NFL_FIELD_DST) | NFL_HAS(NFL_FIELD_PROTO) |
+                   NFL_HAS(NFL_FIELD_BYTES) | NFL_HAS(NFL_FIELD_PACKETS) | NFL_HAS(NFL_FIELD_FLOWS) |
+                   NFL_HAS(NFL_FIELD_FIRST) | NFL_HAS(NFL_FIELD_LAST) | NFL_HAS(NFL_FIELD_RECEIVED) |
+                   NFL_HAS(NFL_FIELD_EXPORTER) | NFL_HAS(NFL_FIELD_DOMAIN) | NFL_HAS(NFL_FIELD_VERSION);
     return flow;
 }
 
@@ -83,7 +83,8 @@ static void make_flows(nfl_flow flows[FLOWS])
     flows[3] = start_flow("172.16.5.5", "10.1.2.3", 1, 84, 1);
     flows[3].icmp_type = 8;
     flows[3].sampling = 1000;
-    flows[3].present |= NFL_HAS(NFL_FIELD_ICMP_TYPE) | NFL_HAS(NFL_FIELD_ICMP_CODE) | NFL_HAS(NFL_FIELD_SAMPLING);
+    flows[3].present |=
+        NFL_HAS(NFL_FIELD_ICMP_TYPE) | NFL_HAS(NFL_FIELD_ICMP_CODE) | NFL_HAS(NFL_FIELD_SAMPLING);
     flows[4] = start_flow("0.0.0.0", "0.0.0.0", 0, 0, 0);
     flows[4].exporter = address("2001:db8::fe");
     flows[4].present = 0;
@@ -135,6 +136,8 @@ static const struct {
     {"2001:db8::1", V6},
     {"src 2001:DB8::1", V6},
     {"::/0", ALL & ~BARE},
+    {"ip in [::/0, 10/8]", ALL & ~BARE},
+    {"ip not in [10/8, ::/0]", 0},
     {"ipv4", WEB | DNS | PING},
     {"inet", WEB | DNS | PING},
     {"ipv6", V6},
@@ -231,6 +234,8 @@ static const struct {
     {"app tcp/443", WEB},
     {"app in [domain, https]", WEB | DNS},
     {"application udp/53", DNS},
+    {"app 393659", WEB}, /* 6 << 16 | 443 */
+    {"port in (1-100, 50-60, 90-443)", WEB | DNS | V6},
     {"version 9", ALL},
     {"sampling > 1", PING},
     /* times */
@@ -288,7 +293,8 @@ static void test_a_filter_selects_the_flows_it_describes(void)
         unsigned found = 0;
         nfl_status status = compile(matches[i].text, &filter, &err);
         if (status != NFL_OK)
-            printf("\n    '%s': column %llu: %s\n", matches[i].text, (unsigned long long)err.offset, err.message);
+            printf("\n    '%s': column %llu: %s\n", matches[i].text, (unsigned long long)err.offset,
+                   err.message);
         NFL_CHECK(matches[i].text, status == NFL_OK);
         if (status != NFL_OK)
             continue;
@@ -347,6 +353,10 @@ static const struct {
     {"duration > fast", 11, "a duration"},
     {"first > yester", 8, "a time"},
     {"mac 00:11", 4, "an address such as"},
+    {"app 99999999999", 4, "at most 4294967295"},
+    {"src 111111111111111111111111111111111111111111111111111111111111111111111111111111111111", 4,
+     "something shorter"},
+    {"a_name_that_is_much_too_long_to_be_the_name_of_anything", 0, "expected"},
     {"app nosuchthing", 4, "an application"},
     {"exists", 6, "a field name expected"},
     {"exists 10.1.1.1", 7, "a field name expected"},
@@ -367,7 +377,8 @@ static void test_errors_point_at_the_place(void)
         NFL_CHECK(mistakes[i].text, filter == NULL);
         int good = err.offset == mistakes[i].column && strstr(err.message, mistakes[i].message);
         if (!good)
-            printf("\n    '%s': column %llu: %s\n", mistakes[i].text, (unsigned long long)err.offset, err.message);
+            printf("\n    '%s': column %llu: %s\n", mistakes[i].text, (unsigned long long)err.offset,
+                   err.message);
         CU_ASSERT(good);
         nfl_filter_free(filter);
     }
@@ -418,11 +429,16 @@ static void test_size_and_depth_are_limited(void)
         size_t count;
         nfl_status want;
     } cases[] = {
-        {"(", "tcp", ")", 40, NFL_OK},          {"(", "tcp", ")", 41, NFL_E_LIMIT},
-        {"not ", "tcp", "", 40, NFL_OK},        {"not ", "tcp", "", 10000, NFL_E_LIMIT},
-        {"!(", "tcp", ")", 20, NFL_OK},         {"(", "", "", 60000, NFL_E_LIMIT},
-        {"tcp or ", "udp", "", 1000, NFL_OK},   {"tcp or ", "udp", "", 3000, NFL_E_LIMIT},
-        {" ", "tcp", "", 65533, NFL_OK},        {" ", "tcp", "", 65534, NFL_E_LIMIT},
+        {"(", "tcp", ")", 40, NFL_OK},
+        {"(", "tcp", ")", 41, NFL_E_LIMIT},
+        {"not ", "tcp", "", 40, NFL_OK},
+        {"not ", "tcp", "", 10000, NFL_E_LIMIT},
+        {"!(", "tcp", ")", 20, NFL_OK},
+        {"(", "", "", 60000, NFL_E_LIMIT},
+        {"tcp or ", "udp", "", 1000, NFL_OK},
+        {"tcp or ", "udp", "", 3000, NFL_E_LIMIT},
+        {" ", "tcp", "", 65533, NFL_OK},
+        {" ", "tcp", "", 65534, NFL_E_LIMIT},
         {"(tcp or udp and ", "icmp", ")", 40, NFL_OK},
     };
     nfl_flow flows[FLOWS];
@@ -462,7 +478,9 @@ static void test_short_flows_lack_later_fields(void)
     flow.struct_size = (uint32_t)len;
     old = test_exact(&flow, len);
     nfl_filter *filter = NULL;
-    CU_ASSERT_EQUAL_FATAL(nfl_filter_new("src 10.1.2.3 absent src_port absent proto absent version", NULL, &filter, NULL), NFL_OK);
+    CU_ASSERT_EQUAL_FATAL(
+        nfl_filter_new("src 10.1.2.3 absent src_port absent proto absent version", NULL, &filter, NULL),
+        NFL_OK);
     CU_ASSERT(nfl_filter_match(filter, old));
     nfl_filter_free(filter);
     free(old);
@@ -473,7 +491,8 @@ static nfl_status compile_and_match(const nfl_alloc *alloc, void *ctx)
     NFL_OPTS(nfl_filter_opts, opts, .alloc = alloc);
     nfl_filter *filter = NULL;
     nfl_error err;
-    nfl_status status = nfl_filter_new("(src net 10/8 or not port in (80,443)) and bytes > 1k and flags S", &opts, &filter, &err);
+    nfl_status status = nfl_filter_new("(src net 10/8 or not port in (80,443)) and bytes > 1k and flags S",
+                                       &opts, &filter, &err);
     if (status == NFL_OK)
         CU_ASSERT(nfl_filter_match(filter, ctx));
     nfl_filter_free(filter);

@@ -90,9 +90,15 @@ static void closing(void *self)
     ((host *)self)->closed++;
 }
 
-static const nfl_store_backend backend = {.struct_size = sizeof backend, .append = keep,       .sync = make_durable,
-                                          .expire = drop_old,            .scan = scan,         .scan_next = scan_next,
-                                          .scan_end = scan_end,          .info = describe,     .close = closing};
+static const nfl_store_backend backend = {.struct_size = sizeof backend,
+                                          .append = keep,
+                                          .sync = make_durable,
+                                          .expire = drop_old,
+                                          .scan = scan,
+                                          .scan_next = scan_next,
+                                          .scan_end = scan_end,
+                                          .info = describe,
+                                          .close = closing};
 
 static nfl_store *open_host(host *h, const nfl_store_backend *with, const nfl_alloc *alloc)
 {

@@ -226,9 +226,10 @@ static void test_running_out_of_memory(void)
     CU_ASSERT(test_allocation_failures(fill, NULL, 0) > 5);
 }
 
-NFL_SUITE("memory store", {"the latest flows stay", test_the_latest_flows_stay}, {"an empty ring", test_an_empty_ring},
-          {"expiry drops the oldest", test_expiry_drops_the_oldest},
-          {"a cursor reads what was there when it was made", test_a_cursor_reads_what_was_there_when_it_was_made},
+NFL_SUITE("memory store", {"the latest flows stay", test_the_latest_flows_stay},
+          {"an empty ring", test_an_empty_ring}, {"expiry drops the oldest", test_expiry_drops_the_oldest},
+          {"a cursor reads what was there when it was made",
+           test_a_cursor_reads_what_was_there_when_it_was_made},
           {"flows of other ages", test_flows_of_other_ages}, {"mistakes", test_mistakes},
           {"a store opened for reading is not written", test_a_store_opened_for_reading_is_not_written},
           {"running out of memory", test_running_out_of_memory})

@@ -139,7 +139,8 @@ static void test_long_lists_of_ports(void)
     for (unsigned round = 0; round < 20; round++) {
         test_columns columns;
         nfl_cursor *cursor = NULL;
-        NFL_OPTS(nfl_query, query, .columns = "src_port", .filter = "src port in (1,3,5,7,9,11-20,3000-65535)");
+        NFL_OPTS(nfl_query, query, .columns = "src_port",
+                 .filter = "src port in (1,3,5,7,9,11-20,3000-65535)");
         test_columns_init(&columns, flows, FLOWS, round % 2 ? FLOWS : 100, round);
         CU_ASSERT_EQUAL_FATAL(nfl__query_run(&query, NULL, &columns.scannable, &cursor, NULL), NFL_OK);
         for (uint32_t i = 0; i < FLOWS; i++) {
@@ -181,8 +182,9 @@ static void test_counters_as_keys_are_scaled(void)
 
 static void test_usual_columns(void)
 {
-    static const char *const records[] = {"first", "duration",  "src",   "src_port", "dst",   "dst_port", "proto",
-                                          "tcp_flags", "bytes", "packets", "in_if", "out_if", "exporter"};
+    static const char *const records[] = {"first",    "duration", "src",       "src_port", "dst",
+                                          "dst_port", "proto",    "tcp_flags", "bytes",    "packets",
+                                          "in_if",    "out_if",   "exporter"};
     static const char *const buckets[] = {"time", "src", "bytes", "packets", "flows"};
     nfl_store *store = make_store(NULL);
     NFL_OPTS(nfl_query, query, .limit = 1);
@@ -221,8 +223,17 @@ static void test_measures_of_a_group(void)
         packets += i % 3 + 1;
     bytes = packets * 100;
     nfl_usec duration_us = (3997 - 1 + 2) * SECOND;
-    const uint64_t expected[] = {bytes, packets, 1000, (uint64_t)(START + SECOND), (uint64_t)(START + 3999 * SECOND),
-                                 (uint64_t)duration_us, bytes * 8 / 3998, packets / 3998, 100, 31, 6};
+    const uint64_t expected[] = {bytes,
+                                 packets,
+                                 1000,
+                                 (uint64_t)(START + SECOND),
+                                 (uint64_t)(START + 3999 * SECOND),
+                                 (uint64_t)duration_us,
+                                 bytes * 8 / 3998,
+                                 packets / 3998,
+                                 100,
+                                 31,
+                                 6};
     nfl_cursor *cursor = run(store, &query);
     CU_ASSERT_EQUAL_FATAL(nfl_cursor_next(cursor, NULL), NFL_OK);
     for (uint32_t i = 0; i < 11; i++)
@@ -299,7 +310,8 @@ static void test_buckets_before_1970(void)
 
 static void test_counters_saturate(void)
 {
-    nfl_flow flow = {.struct_size = sizeof flow, .bytes = UINT64_MAX / 2, .packets = 1, .sampling = 3, .flows = 1};
+    nfl_flow flow = {
+        .struct_size = sizeof flow, .bytes = UINT64_MAX / 2, .packets = 1, .sampling = 3, .flows = 1};
     nfl_store *store = NULL;
     flow.present = NFL_HAS(NFL_FIELD_BYTES) | NFL_HAS(NFL_FIELD_PACKETS) | NFL_HAS(NFL_FIELD_SAMPLING);
     CU_ASSERT_EQUAL_FATAL(nfl_store_new("mem:", NULL, &store, NULL), NFL_OK);
@@ -326,7 +338,11 @@ static void test_mistakes_in_a_query(void)
         uint64_t offset;
         const char *message;
     } cases[] = {
-        {"group by nothing known", {.group_by = "src,dts"}, NFL_E_SYNTAX, 4, "group_by: 'dts' is not a field (did you mean 'dst'?)"},
+        {"group by nothing known",
+         {.group_by = "src,dts"},
+         NFL_E_SYNTAX,
+         4,
+         "group_by: 'dts' is not a field (did you mean 'dst'?)"},
         {"group by a computed field", {.group_by = "bps"}, NFL_E_SYNTAX, 0, "cannot be grouped by"},
         {"group by a filter field", {.group_by = "src, port"}, NFL_E_SYNTAX, 5, "in filters only"},
         {"group by time", {.group_by = "time"}, NFL_E_SYNTAX, 0, "cannot be grouped by"},
@@ -468,9 +484,11 @@ static void test_running_out_of_memory(void)
 NFL_SUITE("query", {"records come in order of arrival", test_records_come_in_order_of_arrival},
           {"a limited listing reads no more than asked until its end",
            test_a_limited_listing_reads_no_more_than_asked_until_its_end},
-          {"columns of blocks without a match are not loaded", test_columns_of_blocks_without_a_match_are_not_loaded},
+          {"columns of blocks without a match are not loaded",
+           test_columns_of_blocks_without_a_match_are_not_loaded},
           {"long lists of ports", test_long_lists_of_ports},
-          {"counters as keys are scaled", test_counters_as_keys_are_scaled}, {"usual columns", test_usual_columns}, {"measures of a group", test_measures_of_a_group},
+          {"counters as keys are scaled", test_counters_as_keys_are_scaled},
+          {"usual columns", test_usual_columns}, {"measures of a group", test_measures_of_a_group},
           {"buckets over dictionaries", test_buckets_over_dictionaries},
           {"buckets alone make a trend", test_buckets_alone_make_a_trend},
           {"buckets before 1970", test_buckets_before_1970}, {"counters saturate", test_counters_saturate},
