@@ -214,7 +214,8 @@ static void dns_question_name(const nfl_ip *ip, char *dst)
 {
     static const char digits[] = "0123456789abcdef";
     if (nfl_ip_is_v4(ip)) {
-        snprintf(dst, DNS_QUESTION_SIZE, "%u.%u.%u.%u.in-addr.arpa", ip->b[15], ip->b[14], ip->b[13], ip->b[12]);
+        snprintf(dst, DNS_QUESTION_SIZE, "%u.%u.%u.%u.in-addr.arpa", ip->b[15], ip->b[14], ip->b[13],
+                 ip->b[12]);
         return;
     }
     for (size_t i = 0; i < 16; i++) {
@@ -272,7 +273,8 @@ static nfl_status dns_step(nfl_dns *dns, uint32_t most_ms, nfl_error *err)
     int wanted = ares_getsock(dns->channel, sockets, ARES_GETSOCK_MAXNUM);
     nfds_t count = 0;
     for (unsigned i = 0; i < ARES_GETSOCK_MAXNUM; i++) {
-        unsigned readable = (unsigned)wanted >> i & 1, writable = (unsigned)wanted >> (i + ARES_GETSOCK_MAXNUM) & 1;
+        unsigned readable = (unsigned)wanted >> i & 1,
+                 writable = (unsigned)wanted >> (i + ARES_GETSOCK_MAXNUM) & 1;
         if (!readable && !writable)
             continue;
         fds[count].fd = sockets[i];
@@ -326,8 +328,8 @@ static nfl_status dns_open(nfl_dns *dns, const nfl_dns_opts *o, nfl_error *err)
         return NFL_OK;
     status = o->servers[0] ? ares_set_servers_ports_csv(dns->channel, o->servers) : ARES_EBADSTR;
     if (status != ARES_SUCCESS)
-        return nfl__fail(err, status == ARES_ENOMEM ? NFL_E_NOMEM : NFL_E_ARG, NFL_NO_OFFSET, "servers '%.100s': %s",
-                         o->servers, ares_strerror(status));
+        return nfl__fail(err, status == ARES_ENOMEM ? NFL_E_NOMEM : NFL_E_ARG, NFL_NO_OFFSET,
+                         "servers '%.100s': %s", o->servers, ares_strerror(status));
     return NFL_OK;
 }
 

@@ -39,7 +39,8 @@ int main(int argc, char **argv)
     nfl_resolver_stats s = {.struct_size = sizeof s};
     nfl_resolver_get_stats(resolver, &s);
     printf("names %llu no_names %llu failures %llu refused %llu\n", (unsigned long long)s.names,
-           (unsigned long long)s.no_names, (unsigned long long)s.failures, (unsigned long long)s.refused_names);
+           (unsigned long long)s.no_names, (unsigned long long)s.failures,
+           (unsigned long long)s.refused_names);
     nfl_dns_free(dns);
     nfl_resolver_free(resolver);
     return 0;

@@ -136,7 +136,8 @@ static void show_folder(const char *folder)
         const char *name = entries[i]->d_name, *dot = strrchr(name, '.');
         snprintf(path, sizeof path, "%s/%s", folder, name);
         if (dot && strcmp(dot, ".pcap") == 0)
-            show(path, path + strlen(folder) + 1 - (strstr(folder, "scenarios") ? strlen(strrchr(folder, '/')) : 0));
+            show(path, path + strlen(folder) + 1 -
+                           (strstr(folder, "scenarios") ? strlen(strrchr(folder, '/')) : 0));
         else if (!dot)
             show_folder(path);
         free(entries[i]);

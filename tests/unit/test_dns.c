@@ -44,8 +44,8 @@ static void fixture_close(fixture *f)
 }
 
 /* The question as the server sees it, answered with those flags and sections. */
-static size_t serve(const fixture *f, uint8_t *question, size_t cap, uint16_t flags, uint8_t answers, uint8_t authorities,
-                    const char *hex)
+static size_t serve(const fixture *f, uint8_t *question, size_t cap, uint16_t flags, uint8_t answers,
+                    uint8_t authorities, const char *hex)
 {
     struct sockaddr_in peer;
     socklen_t peer_len = sizeof peer;
@@ -78,23 +78,28 @@ static void test_answers(void)
     } t[] = {
         {"a name", 0x8180, 1, 0, "c00c 000c 0001 0000012c 0008 01 61 04 74657374 00", "a.test", 300},
         {"other records first", 0x8180, 2, 0,
-         "c00c 0010 0001 0000012c 0003 02 6869 c00c 000c 0001 0000012c 0008 01 61 04 74657374 00", "a.test", 300},
+         "c00c 0010 0001 0000012c 0003 02 6869 c00c 000c 0001 0000012c 0008 01 61 04 74657374 00", "a.test",
+         300},
         {"an alias as in RFC 2317", 0x8180, 2, 0,
          "c00c 0005 0001 00000064 000a 01 39 02 302f 03 78797a 00" /* 9.0/.xyz, at 0x34 */
-         "c034 000c 0001 0000012c 0008 01 61 04 74657374 00", "a.test", 100},
+         "c034 000c 0001 0000012c 0008 01 61 04 74657374 00",
+         "a.test", 100},
         {"the alias comes last", 0x8180, 2, 0,
          "01 39 02 302f 03 78797a 00 000c 0001 0000012c 0008 01 61 04 74657374 00"
-         "c00c 0005 0001 00000064 0002 c028", "a.test", 100},
+         "c00c 0005 0001 00000064 0002 c028",
+         "a.test", 100},
         {"an alias of itself", 0x8180, 1, 0, "c00c 0005 0001 00000064 0002 c00c", NULL, 900},
         {"an alias that leads nowhere", 0x8180, 1, 0, "c00c 0005 0001 00000064 0003 01 39 00", NULL, 900},
-        {"a name of somebody else", 0x8180, 1, 0, "01 39 00 000c 0001 0000012c 0008 01 61 04 74657374 00", NULL, 900},
+        {"a name of somebody else", 0x8180, 1, 0, "01 39 00 000c 0001 0000012c 0008 01 61 04 74657374 00",
+         NULL, 900},
         {"another class", 0x8180, 1, 0, "c00c 000c 0003 0000012c 0008 01 61 04 74657374 00", NULL, 900},
         {"a pointer to itself", 0x8180, 1, 0, "c00c 000c 0001 0000012c 0002 c034", NULL, 900},
         {"data longer than the message", 0x8180, 1, 0, "c00c 000c 0001 0000012c 00ff 01 61", NULL, 900},
         {"a record cut short", 0x8180, 1, 0, "c00c 000c 00", NULL, 900},
         {"fewer records than announced", 0x8180, 9, 9, "", NULL, 900},
         {"a name that is no host name", 0x8180, 1, 0, "c00c 000c 0001 0000012c 0005 03 3c623e 00", NULL, 300},
-        {"a TTL beyond 2^31", 0x8180, 1, 0, "c00c 000c 0001 ffffffff 0008 01 61 04 74657374 00", "a.test", 60},
+        {"a TTL beyond 2^31", 0x8180, 1, 0, "c00c 000c 0001 ffffffff 0008 01 61 04 74657374 00", "a.test",
+         60},
         {"NXDOMAIN with SOA", 0x8183, 0, 1,
          "c00c 0006 0001 00000e10 0016 00 00 00000001 00000002 00000003 00000004 00000078", NULL, 120},
         {"NXDOMAIN, SOA shorter than its minimum", 0x8183, 0, 1,
@@ -110,12 +115,14 @@ static void test_answers(void)
         uint8_t question[512];
         CU_ASSERT_EQUAL(nfl_resolver_lookup(f.resolver, &ip, START, &name), NFL_PENDING);
         CU_ASSERT_EQUAL(nfl_dns_poll(f.dns, START, 0, NULL), NFL_PENDING);
-        size_t len = serve(&f, question, sizeof question, t[i].flags, t[i].answers, t[i].authorities, t[i].hex);
+        size_t len =
+            serve(&f, question, sizeof question, t[i].flags, t[i].answers, t[i].authorities, t[i].hex);
         CU_ASSERT_EQUAL(len, 40);
         NFL_CHECK(t[i].name, nfl_dns_poll(f.dns, START, 2000, NULL) == NFL_OK);
         nfl_status status = nfl_resolver_lookup(f.resolver, &ip, START + t[i].kept_s * SECOND - 1, &name);
         NFL_CHECK(t[i].name, status == NFL_OK);
-        NFL_CHECK(t[i].name, status != NFL_OK || (name && t[i].want ? strcmp(name, t[i].want) == 0 : name == t[i].want));
+        NFL_CHECK(t[i].name,
+                  status != NFL_OK || (name && t[i].want ? strcmp(name, t[i].want) == 0 : name == t[i].want));
         status = nfl_resolver_lookup(f.resolver, &ip, START + (t[i].kept_s + 3) * SECOND, &name);
         NFL_CHECK(t[i].name, status == NFL_PENDING);
         fixture_close(&f);
@@ -128,8 +135,9 @@ static void test_names_of_addresses(void)
         const char *address, *want;
     } t[] = {
         {"192.0.2.1", "\0011\0012\0010\003192\7in-addr\4arpa"},
-        {"2001:db8::567:89ab", "\001b\001a\0019\0018\0017\0016\0015\0010\0010\0010\0010\0010\0010\0010\0010\0010"
-                               "\0010\0010\0010\0010\0010\0010\0010\0010\0018\001b\001d\0010\0011\0010\0010\0012\3ip6\4arpa"},
+        {"2001:db8::567:89ab",
+         "\001b\001a\0019\0018\0017\0016\0015\0010\0010\0010\0010\0010\0010\0010\0010\0010"
+         "\0010\0010\0010\0010\0010\0010\0010\0010\0018\001b\001d\0010\0011\0010\0010\0012\3ip6\4arpa"},
     };
     for (size_t i = 0; i < sizeof t / sizeof *t; i++) {
         fixture f;
@@ -208,7 +216,8 @@ static void test_options_are_checked(void)
     CU_ASSERT_EQUAL_FATAL(nfl_resolver_new(NULL, &resolver, NULL), NFL_OK);
     for (size_t i = 0; i < sizeof t / sizeof *t; i++) {
         nfl_dns *dns = NULL;
-        NFL_OPTS(nfl_dns_opts, o, .servers = t[i].servers, .timeout_ms = t[i].timeout_ms, .tries = t[i].tries);
+        NFL_OPTS(nfl_dns_opts, o, .servers = t[i].servers, .timeout_ms = t[i].timeout_ms,
+                 .tries = t[i].tries);
         NFL_CHECK(t[i].servers, nfl_dns_new(resolver, &o, &dns, NULL) == t[i].want);
         nfl_dns_free(dns);
     }

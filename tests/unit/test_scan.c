@@ -7,10 +7,10 @@
 
 #include <string.h>
 
-#define SCANNER 0xcb007105u  /* 203.0.113.5 */
-#define INSIDER 0x0a4d0122u  /* 10.77.1.34 */
-#define TARGET 0x0a4d0216u   /* 10.77.2.22 */
-#define OUTSIDE 0xc6336400u  /* 198.51.100.0 */
+#define SCANNER 0xcb007105u /* 203.0.113.5 */
+#define INSIDER 0x0a4d0122u /* 10.77.1.34 */
+#define TARGET 0x0a4d0216u  /* 10.77.2.22 */
+#define OUTSIDE 0xc6336400u /* 198.51.100.0 */
 
 /* What was found last, with its texts kept. */
 typedef struct found {
@@ -22,7 +22,8 @@ typedef struct found {
 static nfl_watch *watch_make(const char *detectors)
 {
     nfl_watch *watch = NULL;
-    NFL_OPTS(nfl_watch_opts, o, .seed = 7, .detectors = detectors, .max_sources = 64, .max_connections = 5000);
+    NFL_OPTS(nfl_watch_opts, o, .seed = 7, .detectors = detectors, .max_sources = 64,
+             .max_connections = 5000);
     CU_ASSERT_EQUAL_FATAL(nfl_watch_new(&o, &watch, NULL), NFL_OK);
     return watch;
 }
@@ -37,7 +38,8 @@ static void collect(nfl_watch *watch, found *f)
 }
 
 /* A closed port: SYN, and RST from the target; the answer comes first. */
-static void feed_refused(nfl_watch *watch, nfl_usec at, uint32_t src, uint16_t src_port, uint32_t dst, uint16_t dst_port)
+static void feed_refused(nfl_watch *watch, nfl_usec at, uint32_t src, uint16_t src_port, uint32_t dst,
+                         uint16_t dst_port)
 {
     nfl_flow answer = test_record(at, 6, dst, dst_port, src, src_port, RST | ACK, 1);
     nfl_flow ask = test_record(at, 6, src, src_port, dst, dst_port, SYN, 1);
@@ -45,7 +47,8 @@ static void feed_refused(nfl_watch *watch, nfl_usec at, uint32_t src, uint16_t s
     nfl_watch_feed(watch, &ask);
 }
 
-static void feed_answered(nfl_watch *watch, nfl_usec at, uint32_t src, uint16_t src_port, uint32_t dst, uint16_t dst_port)
+static void feed_answered(nfl_watch *watch, nfl_usec at, uint32_t src, uint16_t src_port, uint32_t dst,
+                          uint16_t dst_port)
 {
     nfl_flow ask = test_record(at, 6, src, src_port, dst, dst_port, SYN | ACK | PSH | FIN, 8);
     nfl_flow answer = test_record(at, 6, dst, dst_port, src, src_port, SYN | ACK | PSH | FIN, 8);
@@ -241,10 +244,12 @@ NFL_SUITE("scan",
            test_many_closed_ports_of_one_target_are_a_vertical_scan},
           {"an episode is told a few times with growing numbers",
            test_an_episode_is_told_a_few_times_with_growing_numbers},
-          {"one port of many targets is a horizontal scan", test_one_port_of_many_targets_is_a_horizontal_scan},
+          {"one port of many targets is a horizontal scan",
+           test_one_port_of_many_targets_is_a_horizontal_scan},
           {"what is no scan", test_what_is_no_scan},
           {"peers of a file sharing network are worth a note only",
            test_peers_of_a_file_sharing_network_are_worth_a_note_only},
-          {"a slow scan is found within a day and told once", test_a_slow_scan_is_found_within_a_day_and_told_once},
+          {"a slow scan is found within a day and told once",
+           test_a_slow_scan_is_found_within_a_day_and_told_once},
           {"many sources do not push out a scanner that was found",
            test_many_sources_do_not_push_out_a_scanner_that_was_found})

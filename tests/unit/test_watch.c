@@ -59,7 +59,8 @@ static void make_traffic(nfl_flow *flows, size_t n)
         now += (nfl_usec)test_below(&r, 20) * TEST_MS;
         if (test_chance(&r, 50)) {
             uint32_t source = 0xcb007100u + (uint32_t)test_below(&r, 30);
-            flows[i] = test_record(now, 6, source, 40000, 0x0a4d0200u, (uint16_t)test_below(&r, 2000), SYN, 1);
+            flows[i] =
+                test_record(now, 6, source, 40000, 0x0a4d0200u, (uint16_t)test_below(&r, 2000), SYN, 1);
         } else {
             test_flow(&r, &flows[i]);
             flows[i].received_us = TEST_START + now;
@@ -69,8 +70,16 @@ static void make_traffic(nfl_flow *flows, size_t n)
 
 static uint64_t digest_finding(uint64_t sum, const nfl_finding *f)
 {
-    uint64_t parts[] = {f->id, f->severity, f->confidence, (uint64_t)f->found_us, (uint64_t)f->first_us,
-                        (uint64_t)f->last_us, (uint64_t)f->observed, f->flows, f->entity.b[15], f->peers[0].b[15]};
+    uint64_t parts[] = {f->id,
+                        f->severity,
+                        f->confidence,
+                        (uint64_t)f->found_us,
+                        (uint64_t)f->first_us,
+                        (uint64_t)f->last_us,
+                        (uint64_t)f->observed,
+                        f->flows,
+                        f->entity.b[15],
+                        f->peers[0].b[15]};
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
         sum = (sum ^ parts[i]) * UINT64_C(0x9E3779B97F4A7C15);
     return sum;
@@ -114,7 +123,8 @@ static void test_batches_do_not_change_the_findings(void)
 static void test_findings_nobody_reads_are_counted(void)
 {
     nfl_watch *watch = NULL;
-    NFL_OPTS(nfl_watch_opts, o, .seed = 3, .max_sources = 1000, .max_connections = 100, .detectors = "scan_vertical");
+    NFL_OPTS(nfl_watch_opts, o, .seed = 3, .max_sources = 1000, .max_connections = 100,
+             .detectors = "scan_vertical");
     CU_ASSERT_EQUAL_FATAL(nfl_watch_new(&o, &watch, NULL), NFL_OK);
     for (uint32_t source = 0; source < 300; source++) {
         for (uint16_t port = 1; port <= 30; port++) {
