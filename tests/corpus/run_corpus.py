@@ -1,7 +1,9 @@
 #!/usr/bin/python3
 """Run `netflow decode` over a folder of capture cases and compare with what they should give.
 
-    run_corpus.py NETFLOW_PROGRAM [CORPUS_FOLDER]        (the folder defaults to $NETFLOW_CORPUS)
+    run_corpus.py [-v] [--program NETFLOW] [FOLDER]
+
+The program defaults to netflow in $NETFLOW_BIN_DIR or on the path, the folder to $NETFLOW_CORPUS.
 
 Classes below the folder: conformance, load (case.pcap and expected.jsonl: every event must be equal), robustness,
 conformance-unconfirmed (case.pcap: no crash; differences from reference.jsonl, which binds nobody, are shown with -v)
@@ -12,6 +14,7 @@ import argparse
 import json
 import os
 import pathlib
+import shutil
 import subprocess
 import sys
 
@@ -135,15 +138,15 @@ def cases_of(corpus, arguments):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("program")
+    parser.add_argument("--program", default=shutil.which("netflow", path=os.environ.get("NETFLOW_BIN_DIR")))
     parser.add_argument("corpus", nargs="?", default=os.environ.get("NETFLOW_CORPUS"))
     parser.add_argument("-v", "--verbose", action="store_true")
     arguments = parser.parse_args()
     if not arguments.corpus or not pathlib.Path(arguments.corpus).is_dir():
         print("no corpus: set NETFLOW_CORPUS to its folder; skipped")
         return 77
-    if not os.access(arguments.program, os.X_OK):
-        parser.error(f"{arguments.program} cannot be run")
+    if not arguments.program or not os.access(arguments.program, os.X_OK):
+        parser.error("no netflow program: build it, then set NETFLOW_BIN_DIR or --program")
     counts = {}
     failures = []
     for kind, name, wanted, check in cases_of(pathlib.Path(arguments.corpus), arguments):
@@ -162,8 +165,9 @@ def main():
     print(f"{'class':26}{'passed':>8}{'failed':>8}{'skipped':>9}")
     for kind, (passed, failed, skipped) in counts.items():
         print(f"{kind:26}{passed:8}{failed:8}{skipped:9}")
-    if sum(row[2] for row in counts.values()):
-        print("skipped: versions other than", ", ".join(sorted(SUPPORTED, key=int)))
+    passed, failed, skipped = (sum(row[i] for row in counts.values()) for i in range(3))
+    spoken = ", ".join(sorted(SUPPORTED, key=int))
+    print(f"{passed} passed, {failed} failed, {skipped} skipped (versions other than {spoken})")
     return 1 if failures else 0
 
 
