@@ -69,7 +69,8 @@ static void captures_take_datagram(captures *c, const nfl_datagram *datagram)
     nfl_error err;
     const nfl_flow *flow;
     nfl_status status;
-    if (nfl_parser_feed(c->parser, &datagram->src, datagram->time_us, datagram->data, datagram->len, &err) < 0)
+    if (nfl_parser_feed(c->parser, &datagram->src, datagram->time_us, datagram->data, datagram->len, &err) <
+        0)
         return;
     while (!c->failed && (status = nfl_parser_next(c->parser, &flow, &err)) != NFL_DONE)
         if (status == NFL_OK)
@@ -117,7 +118,7 @@ static void captures_read_file(captures *c, const char *path, nfl_usec *next_us)
         nfl_capture_free(capture);
     }
     if (status < 0) {
-        complain("%s: %s", path, err.message);
+        complain_about(path, &err);
         c->broken_files++;
     } else if (!captures_interrupted && !c->failed) {
         c->files++;

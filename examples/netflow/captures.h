@@ -12,9 +12,9 @@ typedef struct captures {
     int (*take)(void *context, const nfl_flow *flow); /* one flow; 0 = go on */
     void *context;
 
-    uint64_t files;        /* read to their end */
-    uint64_t broken_files; /* not */
-    nfl_pcap_stats packets; /* of all files */
+    uint64_t files;          /* read to their end */
+    uint64_t broken_files;   /* not */
+    nfl_pcap_stats packets;  /* of all files */
     uint64_t bytes_expected; /* of all files */
     int stopped;             /* by Ctrl-C */
     int failed;              /* `take` said so */

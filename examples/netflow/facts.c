@@ -10,8 +10,11 @@
 
 const char *fact_human(uint64_t number, char text[NFL_VALUE_TEXT_SIZE])
 {
-    nfl_value value = {.struct_size = sizeof value, .type = NFL_TYPE_U64, .kind = NFL_KIND_COUNTER,
-                       .present = 1, .u64 = number};
+    nfl_value value = {.struct_size = sizeof value,
+                       .type = NFL_TYPE_U64,
+                       .kind = NFL_KIND_COUNTER,
+                       .present = 1,
+                       .u64 = number};
     nfl_value_format(&value, NFL_TEXT_HUMAN, text, NFL_VALUE_TEXT_SIZE);
     return text;
 }

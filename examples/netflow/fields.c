@@ -9,10 +9,10 @@
 static const char *fields_kind(const nfl_field_info *info)
 {
     static const char *const names[] = {
-        [NFL_KIND_NUMBER] = "number",   [NFL_KIND_COUNTER] = "counter", [NFL_KIND_TIME] = "time",
+        [NFL_KIND_NUMBER] = "number",     [NFL_KIND_COUNTER] = "counter", [NFL_KIND_TIME] = "time",
         [NFL_KIND_DURATION] = "duration", [NFL_KIND_ADDRESS] = "address", [NFL_KIND_PORT] = "port",
-        [NFL_KIND_PROTO] = "protocol",  [NFL_KIND_FLAGS] = "flags",     [NFL_KIND_MAC] = "mac",
-        [NFL_KIND_APP] = "application", [NFL_KIND_COUNTRY] = "country"};
+        [NFL_KIND_PROTO] = "protocol",    [NFL_KIND_FLAGS] = "flags",     [NFL_KIND_MAC] = "mac",
+        [NFL_KIND_APP] = "application",   [NFL_KIND_COUNTRY] = "country"};
     return info->kind < sizeof names / sizeof *names && names[info->kind] ? names[info->kind] : "";
 }
 

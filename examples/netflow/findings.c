@@ -147,9 +147,13 @@ static void finding_print_csv(const nfl_finding *item)
     nfl_time_format(item->first_us, first, sizeof first);
     nfl_time_format(item->last_us, last, sizeof last);
     finding_csv_peers(item, peers, sizeof peers);
-    const char *const cells[] = {item->detector, nfl_severity_name(item->severity), numbers[0], entity, peers,
-                                 first, last, numbers[1], numbers[2], item->measure, numbers[3], item->filter,
-                                 item->attack, item->message};
+    const char *const cells[] = {item->detector, nfl_severity_name(item->severity),
+                                 numbers[0],     entity,
+                                 peers,          first,
+                                 last,           numbers[1],
+                                 numbers[2],     item->measure,
+                                 numbers[3],     item->filter,
+                                 item->attack,   item->message};
     for (size_t i = 0; i < sizeof cells / sizeof *cells; i++) {
         fputs(i ? "," : "", stdout);
         text_print_csv(stdout, cells[i]);
@@ -199,7 +203,8 @@ static void finding_print_people(const nfl_finding *item, const char *store)
 void findings_print(const findings *f, const options *given)
 {
     if (given->format == FORMAT_CSV)
-        fputs("detector,severity,confidence,entity,peers,first,last,observed,threshold,measure,flows,filter,attack,"
+        fputs("detector,severity,confidence,entity,peers,first,last,observed,threshold,measure,flows,filter,"
+              "attack,"
               "message\r\n",
               stdout);
     for (size_t i = 0; i < f->count; i++) {

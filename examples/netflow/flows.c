@@ -23,7 +23,8 @@ static void flows_all_columns(char *list, size_t room)
 int command_flows(const options *given)
 {
     char all[2048] = "";
-    nfl_query query = {.columns = given->columns, .order_by = given->order,
+    nfl_query query = {.columns = given->columns,
+                       .order_by = given->order,
                        .flags = given->descending ? 0 : NFL_QUERY_ASCENDING};
     if (!given->columns && given->format == FORMAT_JSON) {
         flows_all_columns(all, sizeof all);

@@ -27,7 +27,7 @@ static int import_flush(import *m)
     if (m->count == 0)
         return 0;
     if (nfl_store_append(m->store, m->batch, m->count, sizeof m->batch[0], &err) < 0) {
-        complain("%s: %s", m->given->store, err.message);
+        complain_about(m->given->store, &err);
         return 1;
     }
     m->stored += m->count;
@@ -83,7 +83,7 @@ static int import_run(import *m, captures *c)
     if (!c->failed && import_flush(m))
         status = EXIT_FAILED;
     if (nfl_store_sync(m->store, NFL_SYNC_SEAL, &err) < 0) {
-        complain("%s: %s", m->given->store, err.message);
+        complain_about(m->given->store, &err);
         return EXIT_FAILED;
     }
     import_summary(m, c);
@@ -100,7 +100,7 @@ int command_import(const options *given)
     captures c = {.take = import_take, .context = m};
     int status = EXIT_FAILED;
     if (nfl_store_new(given->store, &opts, &m->store, &err) < 0)
-        complain("%s: %s", given->store, err.message);
+        complain_about(given->store, &err);
     else if (nfl_parser_new(NULL, &c.parser, &err) < 0)
         complain("%s", err.message);
     else

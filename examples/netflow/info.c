@@ -16,7 +16,7 @@ int command_info(const options *given)
     nfl_status status = nfl_store_get_info(store, &info, &err);
     nfl_store_free(store);
     if (status < 0) {
-        complain("%s: %s", given->store, err.message);
+        complain_about(given->store, &err);
         return EXIT_FAILED;
     }
     const fact facts[] = {
@@ -45,7 +45,7 @@ int command_verify(const options *given)
     nfl_status status = nfl_store_verify(store, &report, &err);
     nfl_store_free(store);
     if (status < 0 && status != NFL_E_CORRUPT) {
-        complain("%s: %s", given->store, err.message);
+        complain_about(given->store, &err);
         return EXIT_FAILED;
     }
     const fact facts[] = {

@@ -123,17 +123,24 @@ static int option_set_count(const option_row *row, const char *text, uint64_t *o
     return 1;
 }
 
+static void option_complain(const option_row *row, const char *text, const nfl_error *err)
+{
+    char name[32];
+    snprintf(name, sizeof name, "--%s", row->name);
+    complain_at(err, name, text);
+}
+
 static int option_set_time(const option_row *row, const char *text, nfl_usec now_us, nfl_usec *out)
 {
     nfl_error err;
-    nfl_status status =
-        row->value == VALUE_TIME ? nfl_time_parse(text, now_us, out, &err) : nfl_duration_parse(text, out, &err);
+    nfl_status status = row->value == VALUE_TIME ? nfl_time_parse(text, now_us, out, &err)
+                                                 : nfl_duration_parse(text, out, &err);
     if (status == NFL_OK && row->value == VALUE_DURATION && *out <= 0) {
         complain("--%s '%s': more than nothing expected", row->name, text);
         return 0;
     }
     if (status < 0)
-        complain_at(&err, row->name, text);
+        option_complain(row, text, &err);
     return status == NFL_OK;
 }
 
@@ -205,8 +212,11 @@ static int options_check(const command *which, const options *given)
 {
     for (size_t i = 0; i < option_row_count; i++) {
         const option_row *row = &option_rows[i];
-        if (which->needs & row->bit & ~given->given)
-            return options_mistake(which, "option", row->name, "is missing");
+        if (which->needs & row->bit & ~given->given) {
+            complain("--%s is missing", row->name);
+            options_print_usage(which, stderr);
+            return EXIT_USAGE;
+        }
     }
     if (given->argument_count < which->min_arguments)
         return options_mistake(which, "arguments", which->arguments, "missing");
@@ -229,7 +239,7 @@ int options_read(const command *which, int argc, char **argv, options *out)
             out->arguments[out->argument_count++] = argv[i];
         } else if (strcmp(word, "--") == 0) {
             only_arguments = 1;
-        } else if (strcmp(word, "--help") == 0) {
+        } else if (strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0) {
             return options_help(which);
         } else {
             int status = option_take(which, argc, argv, &i, out);

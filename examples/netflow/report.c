@@ -28,13 +28,19 @@ void complain(const char *format, ...)
     fputc('\n', stderr);
 }
 
+void complain_about(const char *path, const nfl_error *err)
+{
+    if (strstr(err->message, path))
+        complain("%s", err->message);
+    else
+        complain("%s: %s", path, err->message);
+}
+
 void complain_at(const nfl_error *err, const char *name, const char *text)
 {
-    if (err->offset > strlen(text)) {
-        complain("%s: %s", name, err->message);
-        return;
-    }
     complain("%s: %s", name, err->message);
+    if (err->offset > strlen(text))
+        return;
     fputs("  ", stderr);
     text_print(stderr, text);
     fprintf(stderr, "\n  %*s^\n", (int)text_width(text, (size_t)err->offset), "");

@@ -10,6 +10,9 @@ void report_set_name(const char *name);
 /* Print "netflow top: message", control characters made harmless. */
 __attribute__((format(printf, 1, 2))) void complain(const char *format, ...);
 
+/* Print err's message about a file or store; most messages name it themselves. */
+void complain_about(const char *path, const nfl_error *err);
+
 /* Print err's message and, where it has a column, `text` with a caret under that column. `name`: what the text is. */
 void complain_at(const nfl_error *err, const char *name, const char *text);
 

@@ -26,7 +26,7 @@ int store_open_to_read(const options *given, nfl_store **out)
     nfl_error err;
     if (nfl_store_new(given->store, &opts, out, &err) == NFL_OK)
         return 1;
-    complain("%s: %s", given->store, err.message);
+    complain_about(given->store, &err);
     return 0;
 }
 
@@ -92,6 +92,8 @@ static void results_row_table(const results *r, table *t)
     nfl_value value;
     for (uint32_t i = 0; i < r->column_count; i++) {
         results_value(r, i, NFL_TEXT_HUMAN, text, &value);
+        if (r->columns[i].field == NFL_FIELD_TIME && r->given->bucket_us % 1000000 == 0)
+            text[strcspn(text, ".")] = 0; /* buckets of whole seconds */
         table_cell(t, text);
     }
     table_end_row(t, r->gauge == TABLE_PLAIN ? 0 : nfl_cursor_u64(r->cursor, r->gauge_column));

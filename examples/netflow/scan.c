@@ -116,9 +116,9 @@ static nfl_status scan_range(scan *s, nfl_store *store, nfl_usec from_us, nfl_us
     nfl_time_format(from_us, from, sizeof from);
     nfl_time_format(to_us, to, sizeof to);
     snprintf(filter, sizeof filter, "received >= %s and received < %s", from, to);
-    NFL_OPTS(nfl_query, query, .flags = NFL_QUERY_UNSCALED | NFL_QUERY_ASCENDING, .from_us = s->given->from_us,
-             .to_us = s->given->to_us, .filter = filter, .columns = scan_columns, .order_by = "received",
-             .now_us = s->given->now_us);
+    NFL_OPTS(nfl_query, query, .flags = NFL_QUERY_UNSCALED | NFL_QUERY_ASCENDING,
+             .from_us = s->given->from_us, .to_us = s->given->to_us, .filter = filter,
+             .columns = scan_columns, .order_by = "received", .now_us = s->given->now_us);
     nfl_cursor *cursor = NULL;
     nfl_status status = nfl_store_query(store, &query, &cursor, err);
     if (status == NFL_E_LIMIT && to_us - from_us > 1) {
@@ -144,7 +144,7 @@ static int scan_store(scan *s)
         status = scan_range(s, store, info.received_first_us, info.received_last_us + 1, &err);
     nfl_store_free(store);
     if (status < 0)
-        complain("%s: %s", s->given->store, err.message);
+        complain_about(s->given->store, &err);
     return status < 0 ? EXIT_FAILED : EXIT_DONE;
 }
 

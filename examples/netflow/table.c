@@ -123,12 +123,16 @@ static void table_print_header(table *t)
 /* Eighths of a character where the locale has them. */
 static void table_print_bar(const table *t, uint64_t weight)
 {
-    static const char *const eighths[] = {"", "\u258f", "\u258e", "\u258d", "\u258c", "\u258b", "\u258a", "\u2589"};
+    static const char *const eighths[] = {"",       "\u258f", "\u258e", "\u258d",
+                                          "\u258c", "\u258b", "\u258a", "\u2589"};
     size_t room = table_terminal_width() - table_width(t, t->shown) - TABLE_GAP;
     double width = room < TABLE_BAR_WIDTH ? (double)room : TABLE_BAR_WIDTH;
     double part = t->gauge_full ? (double)weight / (double)t->gauge_full * width : 0;
-    unsigned steps = (unsigned)(part * 8 + 0.5), full = steps / 8;
+    unsigned steps = (unsigned)(part * 8 + 0.5);
     int utf8 = text_is_utf8();
+    if (weight && steps < (utf8 ? 1 : 4))
+        steps = utf8 ? 1 : 4; /* little is not nothing */
+    unsigned full = steps / 8;
     for (unsigned i = 0; i < full; i++)
         fputs(utf8 ? "\u2588" : "#", stdout);
     if (utf8)

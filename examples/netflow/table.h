@@ -23,11 +23,11 @@ typedef struct table {
     size_t shown; /* the first so many columns fit the terminal */
     size_t hold;  /* rows kept before the first are printed */
     size_t rows;
-    size_t total_row; /* SIZE_MAX = none */
-    int gauge;        /* TABLE_* */
-    int started;      /* the header is printed */
+    size_t total_row;    /* SIZE_MAX = none */
+    int gauge;           /* TABLE_* */
+    int started;         /* the header is printed */
     uint64_t gauge_full; /* weight of 100 % or of the longest bar */
-    char *text;       /* cells of the held rows, each with its NUL */
+    char *text;          /* cells of the held rows, each with its NUL */
     size_t text_len, text_room;
     uint64_t *weights; /* one for each held row */
     size_t weight_room;
