@@ -2,8 +2,8 @@
  *
  * Prints the datagrams of a capture in order: header, templates, withdrawals, records with every field as raw
  * octets, sets without template. Data sets that come before their template are shown as such and not kept, so that
- * the output tells the datagrams and not the decoder's memory. Malformed parts are reported on standard error and
- * passed over. */
+ * the output tells the datagrams and not the decoder's memory. Of NetFlow v1 and v7, whose records say nothing that
+ * v5 does not, the headers are shown. Malformed parts are reported on standard error and passed over. */
 #include <netflow/capture.h>
 #include <netflow/parser.h>
 
@@ -31,6 +31,10 @@ static void decode_hex(const uint8_t *data, uint32_t len)
 
 static void decode_header(const nfl_export_header *h, const nfl_ip *exporter)
 {
+    if (h->version == 1 || h->version == 7) {
+        printf("{\"ev\": \"header\", \"ver\": %u, \"count\": %u}\n", h->version, h->count);
+        return;
+    }
     printf("{\"ev\": \"header\", \"ver\": %u, ", h->version);
     if (h->version == 10)
         printf("\"length\": %u, \"secs\": %u, \"seq\": %u, \"odid\": %u", h->length, h->seconds, h->sequence,
@@ -119,7 +123,7 @@ static void decode_event(const nfl_parser *parser, const nfl_event *event, const
     case NFL_EVENT_OPTIONS:
         if (event->version == 5)
             decode_v5(datagram->data + event->offset);
-        else
+        else if (event->version == 9 || event->version == 10)
             decode_record(parser, event);
         break;
     case NFL_EVENT_UNKNOWN_SET:

@@ -30,7 +30,9 @@ typedef struct parser_version {
 } parser_version;
 
 static const parser_version parser_versions[] = {
-    {5, 30 * 4096, nfl__v5_read_header, nfl__v5_step, offsetof(nfl_parser_stats, lost_flows)},
+    {1, 0, nfl__v1_read_header, nfl__fixed_step, offsetof(nfl_parser_stats, lost_flows)},
+    {5, 30 * 4096, nfl__v5_read_header, nfl__fixed_step, offsetof(nfl_parser_stats, lost_flows)},
+    {7, 28 * 4096, nfl__v7_read_header, nfl__fixed_step, offsetof(nfl_parser_stats, lost_flows)},
     {9, 4096, nfl__v9_read_header, nfl__set_step, offsetof(nfl_parser_stats, lost_datagrams)},
     {10, 100 * 4096, nfl__ipfix_read_header, nfl__set_step, offsetof(nfl_parser_stats, lost_records)},
 };
@@ -41,6 +43,11 @@ static const parser_version *parser_find_version(uint16_t version)
         if (parser_versions[i].version == version)
             return &parser_versions[i];
     return NULL;
+}
+
+int nfl__parser_speaks(uint16_t version)
+{
+    return parser_find_version(version) != NULL;
 }
 
 static uint32_t parser_default(uint32_t value, uint32_t standard)
@@ -214,7 +221,7 @@ static nfl_status parser_read_header(nfl_parser *parser, const void *data, size_
     uint16_t number = nfl__load_be16(rd.pos);
     *version = parser_find_version(number);
     if (!*version)
-        return nfl__fail(err, NFL_E_UNSUPPORTED, 0, "version %u is none of 5, 9 and 10", number);
+        return nfl__fail(err, NFL_E_UNSUPPORTED, 0, "version %u is none of 1, 5, 7, 9 and 10", number);
     memset(&parser->own, 0, sizeof parser->own);
     NFL_TRY((*version)->read_header(&rd, &parser->own.header, err));
     parser->start = rd.start;
@@ -318,6 +325,11 @@ nfl_status nfl_parser_next(nfl_parser *parser, const nfl_flow **out, nfl_error *
     return status;
 }
 
+static int parser_has_sets(uint16_t version)
+{
+    return version == 9 || version == 10;
+}
+
 static void parser_fill_event(nfl_parser *parser)
 {
     nfl_event *event = &parser->event;
@@ -327,7 +339,7 @@ static void parser_fill_event(nfl_parser *parser)
     event->version = parser->own.header.version;
     event->domain = parser->own.header.domain;
     event->set_id = template && parser->kind != NFL_EVENT_TEMPLATE ? template->id : parser->set_id;
-    event->template_id = template ? template->id : event->version == 5 ? 0 : withdrawn;
+    event->template_id = template ? template->id : parser_has_sets(event->version) ? withdrawn : 0;
     event->offset = parser->record.offset;
     event->len = parser->record.len;
     event->options = template ? template->options : 0;

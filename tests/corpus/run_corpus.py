@@ -18,7 +18,7 @@ import shutil
 import subprocess
 import sys
 
-SUPPORTED = {"5", "9", "10"}
+SUPPORTED = {"1", "5", "7", "9", "10"}
 TIMEOUT_S = 120
 
 

@@ -44,6 +44,28 @@ void test_v5(test_datagram *d, uint16_t count, uint32_t uptime_ms, uint32_t seco
     test_number(d, sampling, 2);
 }
 
+void test_v1(test_datagram *d, uint16_t count, uint32_t uptime_ms, uint32_t seconds)
+{
+    datagram_start(d);
+    test_number(d, 1, 2);
+    test_number(d, count, 2);
+    test_number(d, uptime_ms, 4);
+    test_number(d, seconds, 4);
+    test_number(d, 0, 4);
+}
+
+void test_v7(test_datagram *d, uint16_t count, uint32_t uptime_ms, uint32_t seconds, uint32_t sequence)
+{
+    datagram_start(d);
+    test_number(d, 7, 2);
+    test_number(d, count, 2);
+    test_number(d, uptime_ms, 4);
+    test_number(d, seconds, 4);
+    test_number(d, 0, 4);
+    test_number(d, sequence, 4);
+    test_number(d, 0, 4);
+}
+
 void test_v9(test_datagram *d, uint32_t uptime_ms, uint32_t seconds, uint32_t sequence, uint32_t source)
 {
     datagram_start(d);

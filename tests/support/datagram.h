@@ -13,6 +13,8 @@ typedef struct test_datagram {
 
 void test_v5(test_datagram *d, uint16_t count, uint32_t uptime_ms, uint32_t seconds, uint32_t sequence,
              uint16_t sampling);
+void test_v1(test_datagram *d, uint16_t count, uint32_t uptime_ms, uint32_t seconds);
+void test_v7(test_datagram *d, uint16_t count, uint32_t uptime_ms, uint32_t seconds, uint32_t sequence);
 void test_v9(test_datagram *d, uint32_t uptime_ms, uint32_t seconds, uint32_t sequence, uint32_t source);
 void test_ipfix(test_datagram *d, uint32_t seconds, uint32_t sequence, uint32_t domain);
 

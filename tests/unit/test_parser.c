@@ -105,6 +105,54 @@ static void v5_gives_every_field(void)
     nfl_parser_free(parser);
 }
 
+#define FIXED_COMMON                                                                                         \
+    "0a000001 c6336402 0a0000fe 0001 0002 00000003 000005dc 00017318 00017700 3039 01bb "
+
+static void v1_gives_what_it_has(void)
+{
+    nfl_parser *parser = new_parser(0);
+    static test_datagram d;
+    outcome out;
+    test_v1(&d, 2, UPTIME, SECONDS);
+    test_bytes(&d, FIXED_COMMON "0000 06 10 1b 000000 0000000000000000");
+    test_bytes(&d, FIXED_COMMON "0000 11 00 00 000000 0000000000000000");
+    for (int i = 0; i < 2; i++) { /* it has no sequence number: nothing is lost or late */
+        feed(parser, &d, &out);
+        CU_ASSERT_EQUAL(out.errors, 0);
+        CU_ASSERT_EQUAL_FATAL(out.flow_count, 2);
+    }
+    const nfl_flow *f = &out.flows[0];
+    CU_ASSERT(f->src.b[12] == 10 && f->dst.b[12] == 198 && f->next_hop.b[15] == 254);
+    CU_ASSERT(f->in_if == 1 && f->out_if == 2 && f->packets == 3 && f->bytes == 1500);
+    CU_ASSERT(f->proto == 6 && f->tos == 16 && f->tcp_flags == 0x1b && f->version == 1);
+    CU_ASSERT_EQUAL(f->first_us, SECONDS * SECOND - 5 * SECOND);
+    CU_ASSERT(!(f->present & (NFL_HAS(NFL_FIELD_SRC_AS) | NFL_HAS(NFL_FIELD_SRC_MASK))));
+    CU_ASSERT_EQUAL(out.flows[1].proto, 17);
+    CU_ASSERT(stats_of(parser).lost_flows == 0 && stats_of(parser).late_datagrams == 0);
+    nfl_parser_free(parser);
+}
+
+static void v7_gives_every_field_and_counts_loss(void)
+{
+    nfl_parser *parser = new_parser(0);
+    static test_datagram d;
+    outcome out;
+    test_v7(&d, 1, UPTIME, SECONDS, 10);
+    test_bytes(&d, FIXED_COMMON "00 1b 06 10 fde8 fde9 18 10 0000 0a0000fd");
+    feed(parser, &d, &out);
+    CU_ASSERT_EQUAL_FATAL(out.flow_count, 1);
+    const nfl_flow *f = &out.flows[0];
+    CU_ASSERT(f->src_port == 12345 && f->dst_port == 443 && f->proto == 6 && f->tos == 16);
+    CU_ASSERT(f->src_as == 65000 && f->dst_as == 65001 && f->src_mask == 24 && f->dst_mask == 16);
+    CU_ASSERT(f->tcp_flags == 0x1b && f->version == 7 && f->bytes == 1500);
+    test_v7(&d, 2, UPTIME + 1, SECONDS, 15);
+    test_bytes(&d, FIXED_COMMON "00 1b 06 10 fde8 fde9 18 10 0000 0a0000fd");
+    feed(parser, &d, &out);
+    CU_ASSERT(out.flow_count == 1 && out.errors == 1 && out.last_error == NFL_E_TRUNCATED);
+    CU_ASSERT_EQUAL(stats_of(parser).lost_flows, 4);
+    nfl_parser_free(parser);
+}
+
 static void v5_count_is_not_believed(void)
 {
     nfl_parser *parser = new_parser(0);
@@ -1044,6 +1092,8 @@ static void options_are_checked(void)
 }
 
 NFL_SUITE("parser", {"options are checked", options_are_checked},
+          {"v1 gives what it has", v1_gives_what_it_has},
+          {"v7 gives every field and counts loss", v7_gives_every_field_and_counts_loss},
           {"v5 gives every field", v5_gives_every_field},
           {"the count of v5 is not believed", v5_count_is_not_believed},
           {"a v9 template, then data", v9_template_then_data}, {"values come out", values_come_out},
