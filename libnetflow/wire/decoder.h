@@ -77,9 +77,10 @@ struct nfl_parser {
     nfl_flow flow;
     int flow_set; /* `flow` belongs to the current record */
     nfl__slots slots;
+    nfl_sample sample; /* sFlow: header of the current one */
 
     /* arrays that keep their size */
-    nfl__span *spans; /* of the current record, if its template is variable */
+    nfl__span *spans; /* of the current record, if its template is variable; sFlow: records of the sample */
     size_t span_capacity;
     nfl_template_field *fields; /* of a template being read */
     size_t field_capacity;
@@ -95,10 +96,15 @@ nfl_status nfl__v5_read_header(nfl__rd *rd, nfl_export_header *header, nfl_error
 nfl_status nfl__v7_read_header(nfl__rd *rd, nfl_export_header *header, nfl_error *err);
 nfl_status nfl__v9_read_header(nfl__rd *rd, nfl_export_header *header, nfl_error *err);
 nfl_status nfl__ipfix_read_header(nfl__rd *rd, nfl_export_header *header, nfl_error *err);
+nfl_status nfl__sflow_read_header(nfl__rd *rd, nfl_export_header *header, nfl_error *err);
 
-/* The next thing in a datagram of v1, v5 or v7, or in the sets of v9 and IPFIX: NFL_OK with `kind` set, NFL_DONE or an error. */
+/* The next thing in a datagram of v1, v5 or v7, of sFlow, or in the sets of v9 and IPFIX: NFL_OK with `kind` set, NFL_DONE or an error. */
 nfl_status nfl__fixed_step(nfl_parser *parser, nfl_error *err);
+nfl_status nfl__sflow_step(nfl_parser *parser, nfl_error *err);
 nfl_status nfl__set_step(nfl_parser *parser, nfl_error *err);
+
+/* sflow.c: record i of the current sample; NFL_DONE beyond the last. */
+nfl_status nfl__sflow_record(const nfl_parser *parser, uint32_t i, nfl_record_field *out);
 
 /* template_set.c: the next definition or withdrawal of the open template set; NFL_DONE at its end. */
 nfl_status nfl__template_set_step(nfl_parser *parser, nfl_error *err);
