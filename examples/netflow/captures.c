@@ -117,10 +117,12 @@ static void captures_read_file(captures *c, const char *path, nfl_usec *next_us)
         status = captures_read_open(c, capture, next_us, &err);
         nfl_capture_free(capture);
     }
+    if (captures_interrupted || c->failed)
+        return; /* a read that Ctrl-C broke off is not the file's fault */
     if (status < 0) {
         complain_about(path, &err);
         c->broken_files++;
-    } else if (!captures_interrupted && !c->failed) {
+    } else {
         c->files++;
     }
 }
