@@ -74,7 +74,8 @@ static void make_trace(trace *t, uint32_t version, uint32_t records)
             if (nfl_encoder_add(encoder, &flow, now_us, NULL) != NFL_OK)
                 exit(1);
         }
-        memcpy(t->data[i], nfl_encoder_take(encoder, now_us, &len), len);
+        const uint8_t *data = nfl_encoder_take(encoder, now_us, &len);
+        memcpy(t->data[i], data, len);
         t->len[i] = len;
     }
     nfl_encoder_free(encoder);
