@@ -1,0 +1,69 @@
+/* A block of rows held column by column in memory: the block a writer is filling, and a journal's rows for
+ * a reader.
+ *
+ * Capacity is fixed, rows are only added, so a source may keep a reference and the number of rows it saw:
+ * what lies below that number never changes. Only fields that some row has take memory. The valid bits tell
+ * what was sent; fields of NFL__FIELDS_ALWAYS have a value in every row nevertheless.
+ */
+#ifndef NFL_STORE_COLUMNS_H
+#define NFL_STORE_COLUMNS_H
+
+#include "base/alloc.h"
+#include "query/batch.h"
+#include "query/source.h"
+
+/* Where the stored fields are in nfl_flow. */
+typedef struct nfl__stored_field {
+    uint8_t type; /* NFL_TYPE_* */
+    uint8_t width;
+    uint16_t offset;
+} nfl__stored_field;
+
+extern const nfl__stored_field nfl__stored_fields[NFL_FIELD_STORED_COUNT];
+
+#define NFL__FIELDS_STORED (UINT64_MAX >> (64 - NFL_FIELD_STORED_COUNT))
+
+/* Earliest and latest times of some rows; empty when rows is 0. */
+typedef struct nfl__span {
+    uint64_t rows;
+    nfl_usec received_min, received_max;
+    nfl_usec first_min, first_max;
+} nfl__span;
+
+void nfl__span_add(nfl__span *span, const nfl__span *more);
+void nfl__span_add_flow(nfl__span *span, const nfl_flow *flow);
+
+typedef struct nfl__columns {
+    nfl__memory memory;
+    uint32_t references;
+    uint32_t capacity;
+    uint32_t rows;
+    uint64_t fields; /* NFL_HAS() bits of the columns that have memory */
+    void *values[NFL_FIELD_STORED_COUNT];
+    uint64_t *valid[NFL_FIELD_STORED_COUNT];
+} nfl__columns;
+
+/* NULL when out of memory. One reference. */
+nfl__columns *nfl__columns_new(const nfl_alloc *alloc, uint32_t capacity);
+void nfl__columns_retain(nfl__columns *columns);
+void nfl__columns_release(nfl__columns *columns); /* NULL is a no-op */
+
+/* Fields a row takes memory for. */
+uint64_t nfl__columns_fields_of(const nfl_flow *flow);
+
+/* Make memory for these fields; 0 when out of memory. */
+int nfl__columns_reserve(nfl__columns *columns, uint64_t fields);
+
+/* Add a row; there is room and its fields are reserved. */
+void nfl__columns_add(nfl__columns *columns, const nfl_flow *flow);
+
+/* The first `rows` rows of a field as a batch column. */
+void nfl__columns_view(const nfl__columns *columns, uint32_t rows, uint32_t field, nfl__column *out);
+
+/* One row as it was added, members that were not sent 0. */
+void nfl__columns_row(const nfl__columns *columns, uint32_t row, nfl_flow *out);
+
+/* Smallest and largest value of n values of a field; valid NULL = all count. */
+void nfl__zone_compute(nfl__zone *zone, uint32_t field, const void *values, const uint64_t *valid, uint32_t n);
+
+#endif
