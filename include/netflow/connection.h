@@ -7,8 +7,12 @@
  * it has been quiet for `idle_s`, and the oldest one goes early when the table is full. Parts of one long
  * flow (active timeout) are joined too.
  *
- * Direction: SYN without ACK, then the earlier start, then the service port, decide who began. Exporters
- * are not believed about it (see docs/reference/detection.md).
+ * A connection that failed is given out twice: ahead of its end, as soon as the failure is certain
+ * (nfl_connection::part tells), and at its end with all that came later.
+ *
+ * Direction: SYN without ACK, the kind of ICMP message, the answer nobody asked for, an earlier part of the
+ * same conversation, a port below 1024, and the earlier start decide in this order who began. Exporters are
+ * not believed about it (see docs/reference/detection.md).
  */
 #ifndef NETFLOW_CONNECTION_H
 #define NETFLOW_CONNECTION_H
@@ -22,11 +26,19 @@ extern "C" {
 
 /** How a connection went. */
 enum {
-    NFL_OUTCOME_UNKNOWN = 0,    /**< Cannot be told: one direction only from an exporter that sees one. */
+    NFL_OUTCOME_UNKNOWN = 0,    /**< Cannot be told: sampled, multicast, the middle of something, an answer
+                                     without its question, or an exporter that sees one direction only. */
     NFL_OUTCOME_ANSWERED = 1,   /**< Both sides spoke; TCP: handshake done. */
-    NFL_OUTCOME_REFUSED = 2,    /**< TCP reset without SYN from the target, or ICMP unreachable. */
+    NFL_OUTCOME_REFUSED = 2,    /**< TCP reset without SYN from the target. */
     NFL_OUTCOME_UNANSWERED = 3, /**< No answer at all. */
     NFL_OUTCOME_HALF_OPEN = 4   /**< SYN+ACK came, the initiator never finished the handshake. */
+};
+
+/** Whether a connection is given out once or in two parts. */
+enum {
+    NFL_PART_WHOLE = 0, /**< At its end, for the first time. */
+    NFL_PART_EARLY = 1, /**< Ahead of its end: it has failed. */
+    NFL_PART_AGAIN = 2  /**< At its end; it was given out early before. Do not count it twice. */
 };
 
 /** One connection, oriented: `src` began it. Plain data. */
@@ -49,7 +61,9 @@ typedef struct nfl_connection {
     uint8_t proto;         /**< IP protocol. */
     uint8_t outcome;       /**< NFL_OUTCOME_*. */
     uint8_t certain;       /**< 1 if SYN or ICMP type tells who began; 0 if guessed. */
-    uint8_t reserved[5];   /**< 0. */
+    uint8_t part;          /**< NFL_PART_*. */
+    uint8_t reserved[4];   /**< 0. */
+    nfl_usec told_us;      /**< When this became known, in received time. Never runs backwards. */
 } nfl_connection;
 
 /** The join. Opaque. One thread at a time. */
@@ -72,7 +86,7 @@ NFL_API NFL_MUST_USE nfl_status nfl_join_new(const nfl_join_opts *opts, nfl_join
 NFL_API void nfl_join_free(nfl_join *join);
 
 /**
- * @brief   Add a flow. Allocates nothing. Pull with nfl_join_next() after each call or batch.
+ * @brief   Add a flow. Allocates nothing. Pull with nfl_join_next() until ::NFL_DONE after each call.
  * @param   join  Join.
  * @param   flow  Flow; its nfl_flow::received_us drives ageing and must not run backwards by much.
  * @since 0.1
@@ -82,11 +96,11 @@ NFL_API void nfl_join_feed(nfl_join *join, const nfl_flow *flow);
 /** @brief Tell the time when no flows come, so that quiet connections are given out. @since 0.1 */
 NFL_API void nfl_join_advance(nfl_join *join, nfl_usec now_us);
 
-/** @brief Give out everything now: end of a capture. @since 0.1 */
+/** @brief Give out everything now: end of input. @since 0.1 */
 NFL_API void nfl_join_flush(nfl_join *join);
 
 /**
- * @brief   Next finished connection, in order of the end of their quiet time.
+ * @brief   Next connection, in order of nfl_connection::told_us.
  * @param   join    Join.
  * @param[out] out  Borrowed; valid until the next call on @p join.
  * @retval  NFL_OK    *out is set.

@@ -3,6 +3,8 @@
  * @brief The whole thing behind a handful of calls: parser, enrichment, store, live top lists, detectors.
  *
  * Feed datagrams, tell the time now and then, ask the store, read findings. See examples/hello.
+ *
+ * Flows become visible to other processes after `flush_ms`; every tenth flush also survives loss of power.
  */
 #ifndef NETFLOW_ENGINE_H
 #define NETFLOW_ENGINE_H

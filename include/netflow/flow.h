@@ -159,7 +159,7 @@ typedef struct nfl_value {
     uint32_t struct_size; /**< sizeof(nfl_value) of the caller. */
     uint8_t type;         /**< NFL_TYPE_*. */
     uint8_t kind;         /**< NFL_KIND_*. */
-    uint8_t present;      /**< 0 = the exporter did not send it. */
+    uint8_t present;      /**< 0 = the exporter did not send it and nothing stands in for it. */
     uint8_t reserved;     /**< 0. */
     uint64_t u64;         /**< Value; NFL_TYPE_TIME: signed microseconds cast to unsigned. */
     nfl_ip ip;            /**< Value when type is NFL_TYPE_IP. */
@@ -167,6 +167,10 @@ typedef struct nfl_value {
 
 /**
  * @brief   Read one field of a flow, derived ones included. Counters are scaled by the sampling rate.
+ *
+ * Fields that are always filled in (see ::nfl_flow) are present whether sent or not, but `last`, and with it
+ * duration and rates, only if the exporter sent times.
+ *
  * @param   flow   Flow.
  * @param   field  NFL_FIELD_*.
  * @param[out] out Value; set `struct_size` before the call. Filter-only fields (ip, port ...) are absent.
@@ -235,7 +239,11 @@ NFL_API int32_t nfl_service_find(uint8_t proto, const char *name, size_t len);
 NFL_API uint32_t nfl_app_of(uint8_t proto, uint16_t src_port, uint16_t dst_port);
 
 /**
- * @brief   Write an application as text: "https", "icmp", "tcp/8443".
+ * @brief   Write an application as text: "https", "icmp", "tcp/33001".
+ *
+ * A name stands for the service's main transport: "dns" is UDP, over TCP it is "dns/tcp". No two
+ * applications have the same text, and nfl_app_find() reads it back.
+ *
  * @param   app  From nfl_app_of().
  * @param   dst  Buffer, or NULL when @p cap is 0.
  * @param   cap  Bytes at @p dst; ::NFL_VALUE_TEXT_SIZE is always enough.
@@ -244,7 +252,7 @@ NFL_API uint32_t nfl_app_of(uint8_t proto, uint16_t src_port, uint16_t dst_port)
  */
 NFL_API size_t nfl_app_format(uint32_t app, char *dst, size_t cap);
 
-/** @return Application called @p name ("https", "icmp", "tcp/8443", "udp/53"), or 0. @since 0.1 */
+/** @return Application called @p name ("https", "icmp", "dns/tcp", "tcp/8443", "udp/53"), or 0. @since 0.1 */
 NFL_API uint32_t nfl_app_find(const char *name, size_t len);
 
 #ifdef __cplusplus

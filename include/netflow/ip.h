@@ -11,7 +11,7 @@
 extern "C" {
 #endif
 
-/** An address in network order. IPv4 a.b.c.d is held as ::ffff:a.b.c.d (RFC 4291 2.5.5.2). */
+/** An address in network order. IPv4 is held in its IPv6-mapped form (RFC 4291 2.5.5.2). */
 typedef struct nfl_ip {
     uint8_t b[16]; /**< Most significant byte first. */
 } nfl_ip;
@@ -19,7 +19,7 @@ typedef struct nfl_ip {
 /** Room for any address as text with its NUL. */
 #define NFL_IP_TEXT_SIZE 46
 
-/** @return 1 if @p ip is an IPv4 address (::ffff:0:0/96), else 0. @since 0.1 */
+/** @return 1 if @p ip is an IPv4 address, that is IPv4-mapped, else 0. @since 0.1 */
 NFL_API int nfl_ip_is_v4(const nfl_ip *ip);
 
 /** @return The address of IPv4 @p host_order, most significant byte = first octet. @since 0.1 */

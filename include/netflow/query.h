@@ -20,13 +20,21 @@ extern "C" {
 /**
  * A question to a store.
  *
- * Without `group_by` and `bucket_us` the result is flow records, one row each, with `columns`. With
- * `group_by` it is one row per distinct combination, with the grouping fields followed by `columns` as
- * sums (counters), earliest (`first`), latest (`last`), or maximum (everything else). With `bucket_us`
- * there is a first column `time` and one row per bucket (and group), ordered by time; a flow counts in
- * the bucket of its start.
+ * Without `group_by` and `bucket_us` the result is flow records, one row each, with `columns`.
  *
- * Results are exact.
+ * With `group_by` it is one row per distinct combination of stored fields: the grouping fields, then
+ * `columns` as sums (counters), earliest (`first`), union (TCP flags) or largest (`last` and everything else)
+ * of the group's flows. `duration` of a group is the time from its first to its last packet, `bps` and `pps`
+ * are its sums over that time, `bpp` is bytes by packets. Flows without a field form a group of their own.
+ *
+ * With `bucket_us` there is a first column `time` and one row per bucket (and group), ordered by time; a
+ * flow counts in the bucket of its start. Buckets without flows have no row.
+ *
+ * Rows are ordered by `order_by`, which need not be among the columns; rows without a value come last;
+ * equal rows are ordered by their grouping fields, records by arrival. With buckets, `order_by` orders the
+ * groups within each, and `order_by` "time" puts the newest bucket first unless ascending.
+ *
+ * Results are exact. Sums stop at 2^64 - 1.
  */
 typedef struct nfl_query {
     uint32_t struct_size; /**< sizeof(nfl_query). */
@@ -40,7 +48,7 @@ typedef struct nfl_query {
     nfl_usec bucket_us;   /**< Length of a time bucket, aligned to 1970; 0 = none. */
     nfl_usec now_us;      /**< For relative times in the filter; 0 = none allowed. */
     uint64_t limit;       /**< Rows returned; 0 = all. With buckets and groups: groups kept, by their total. */
-    uint64_t offset;      /**< Rows passed over first. */
+    uint64_t offset;      /**< Rows passed over first; groups with buckets and groups. */
     uint64_t max_memory_bytes; /**< For groups and sorting; 0 = 1 GiB. Beyond it: ::NFL_E_LIMIT. */
     NFL_PTR(const volatile int32_t *, cancel); /**< Set non-zero by anyone to stop; may be NULL. */
 } nfl_query;
@@ -60,7 +68,12 @@ typedef struct nfl_column_info {
     NFL_PTR(const char *, title); /**< Header for people. Static. */
 } nfl_column_info;
 
-/** What a query matched and what it cost. Complete once nfl_cursor_next() returned ::NFL_DONE. */
+/**
+ * What a query matched and what it cost. Complete once nfl_cursor_next() returned ::NFL_DONE.
+ *
+ * A listing of records reads as it goes: who fetches `limit` rows and stops spares the rest; the call that
+ * returns ::NFL_DONE runs through it to complete the counters.
+ */
 typedef struct nfl_query_stats {
     uint32_t struct_size;    /**< Set by the caller before the call. */
     uint32_t reserved;       /**< 0. */
@@ -68,7 +81,7 @@ typedef struct nfl_query_stats {
     uint64_t bytes;          /**< Sum over them. */
     uint64_t packets;        /**< Sum over them. */
     uint64_t flows;          /**< Sum over them. */
-    uint64_t groups;         /**< Distinct groups, or rows, before limit and offset. */
+    uint64_t groups;         /**< Distinct groups (with buckets alone: buckets), or rows, before limit and offset. */
     uint64_t rows_read;      /**< Rows examined. */
     uint64_t blocks_read;    /**< Blocks decoded. */
     uint64_t blocks_skipped; /**< Blocks left out because their summaries exclude a match. */

@@ -63,7 +63,7 @@ typedef struct nfl_verify_report {
 
 /** A scan over a host's own store: rows in any order. */
 typedef struct nfl_store_scan {
-    nfl_usec from_us; /**< Only flows that start at this time or later are of interest. */
+    nfl_usec from_us; /**< Only flows that start at this time or later are of interest; INT64_MIN = no bound. */
     nfl_usec to_us;   /**< Only flows that start before this time are of interest; INT64_MAX = no bound. */
     uint64_t fields;  /**< NFL_HAS() bits of the members that will be read. */
 } nfl_store_scan;

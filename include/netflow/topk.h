@@ -92,6 +92,9 @@ NFL_API NFL_MUST_USE nfl_status nfl_topk_merge(nfl_topk *topk, const nfl_topk *o
  */
 NFL_API size_t nfl_topk_list(const nfl_topk *topk, nfl_topk_item *out, size_t cap);
 
+/** @return Bytes per key. @since 0.1 */
+NFL_API size_t nfl_topk_key_len(const nfl_topk *topk);
+
 /** @return Sum of all weights added. @since 0.1 */
 NFL_API uint64_t nfl_topk_total(const nfl_topk *topk);
 

@@ -27,6 +27,9 @@ uint64_t nfl__filter_fields(const nfl_filter *filter);
 /* 1 if every flow matches, whatever its fields: no need to look. */
 int nfl__filter_is_any(const nfl_filter *filter);
 
+/* The window it was made with: first >= *from_us and first < *to_us; INT64_MIN and INT64_MAX = open. */
+void nfl__filter_window(const nfl_filter *filter, nfl_usec *from_us, nfl_usec *to_us);
+
 /* Match the rows of the source's current batch, loading columns as needed: `selected` gets bit i set for
  * row i; it has room for (rows + 63) / 64 words, `scratch` (same object across calls) holds intermediate
  * bitmaps. *count = rows selected. */

@@ -32,6 +32,9 @@ struct nfl__source {
     uint64_t blocks_skipped;
 };
 
+/* Load those of the fields (NFL_HAS() bits) that are not loaded yet. */
+nfl_status nfl__source_need(nfl__source *source, uint64_t fields, nfl_error *err);
+
 typedef struct nfl__scannable {
     void *self;
     /* filter: window and user filter in one, lives as long as the source. fields: NFL_HAS() bits that may be
@@ -54,7 +57,10 @@ typedef struct nfl__zone {
 } nfl__zone;
 
 /* Rows of nfl_flow, `stride` bytes apart, as a source: for the memory ring, journals and host stores.
- * pull() gives the next rows: NFL_OK with n > 0, NFL_DONE, or an error. They stay valid until the next pull. */
+ * pull() gives the next rows: NFL_OK with n > 0, NFL_DONE, or an error. They stay valid until the next pull.
+ * The source makes blocks of at most NFL__ROW_BLOCK rows; a pull that gives no more than that is followed by
+ * the next pull at the next block. done() is called when the source is freed, and not if new fails. */
+#define NFL__ROW_BLOCK 2048u
 typedef nfl_status (*nfl__row_pull)(void *ctx, const nfl_flow **flows, size_t *n, size_t *stride,
                                     nfl_error *err);
 nfl_status nfl__row_source_new(const nfl_alloc *alloc, nfl__row_pull pull, void *ctx, void (*done)(void *ctx),

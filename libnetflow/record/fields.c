@@ -1,6 +1,7 @@
 #include "record/fields.h"
 
 #include "base/opts.h"
+#include "record/text.h"
 
 enum {
     WIDTH_U8 = 1,
@@ -92,18 +93,13 @@ nfl_status nfl_field_get(uint32_t field, nfl_field_info *out)
     return nfl__opts_write(out, row, sizeof *row) ? NFL_OK : NFL_E_ARG;
 }
 
-static char fields_lower(char c)
-{
-    return c >= 'A' && c <= 'Z' ? (char)(c | 0x20) : c;
-}
-
 /* Is name (len bytes) one of the words of a space-separated list? */
 static int fields_is_word_of(const char *list, const char *name, size_t len)
 {
     for (const char *word = list; *word;) {
         size_t n = strcspn(word, " ");
         size_t same = 0;
-        while (n == len && same < len && word[same] == fields_lower(name[same]))
+        while (n == len && same < len && word[same] == nfl__text_lower(name[same]))
             same++;
         if (len && same == len)
             return 1;
@@ -176,7 +172,8 @@ static void fields_derive(const nfl_flow *flow, uint32_t field, nfl_value *value
     default:
         return;
     }
-    value->present = (flow->present & needs) == needs && !(field == NFL_FIELD_BPP && flow->packets == 0);
+    value->present = ((flow->present | NFL__FIELDS_ALWAYS) & needs) == needs &&
+                     !(field == NFL_FIELD_BPP && flow->packets == 0);
     if (!value->present)
         value->u64 = 0;
 }
@@ -184,6 +181,8 @@ static void fields_derive(const nfl_flow *flow, uint32_t field, nfl_value *value
 static void fields_read(const nfl_flow *flow, uint32_t field, nfl_value *value)
 {
     value->present = (uint8_t)nfl__flow_has(flow, field);
+    if (!value->present)
+        return;
     if (value->type == NFL_TYPE_IP) {
         memcpy(&value->ip, nfl__flow_at(flow, field), sizeof value->ip);
         return;

@@ -26,16 +26,26 @@ extern const nfl__field_slot nfl__field_slots[NFL_FIELD_STORED_COUNT];
      NFL_HAS(NFL_FIELD_OUT_PACKETS) | NFL_HAS(NFL_FIELD_REVERSE_BYTES) |                     \
      NFL_HAS(NFL_FIELD_REVERSE_PACKETS))
 
+/* Fields that nfl_flow always fills in, whatever `present` says (flow.h): `first` is the arrival time where the
+ * exporter sent none, so that a time window never loses a flow. `last` counts only where it was sent: without
+ * it there is no duration and no rate. */
+#define NFL__FIELDS_ALWAYS                                                                   \
+    (NFL_HAS(NFL_FIELD_FIRST) | NFL_HAS(NFL_FIELD_RECEIVED) | NFL_HAS(NFL_FIELD_FLOWS) |     \
+     NFL_HAS(NFL_FIELD_EXPORTER) | NFL_HAS(NFL_FIELD_DOMAIN) | NFL_HAS(NFL_FIELD_VERSION))
+
 /* Row of a field, stored or derived; NULL if there is none of that number. */
 const nfl_field_info *nfl__field_row(uint32_t field);
 
 /* The i-th row of the table, stored fields first; NULL behind the last. For loops over all fields. */
 const nfl_field_info *nfl__field_at(uint32_t i);
 
-/* Does the flow carry this stored field? */
+/* Does the flow have this stored field: sent or always filled in, and not behind the end of a flow that an older
+ * caller wrote? */
 static inline int nfl__flow_has(const nfl_flow *flow, uint32_t field)
 {
-    return (int)(flow->present >> field & 1);
+    const nfl__field_slot *slot = &nfl__field_slots[field];
+    return ((flow->present | NFL__FIELDS_ALWAYS) >> field & 1) &&
+           (uint32_t)slot->offset + slot->width <= flow->struct_size;
 }
 
 /* The bytes of a stored field. */

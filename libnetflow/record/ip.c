@@ -1,8 +1,8 @@
 #include <netflow/ip.h>
 
 #include "base/error.h"
+#include "record/text.h"
 
-#include <stdio.h>
 #include <string.h>
 
 static const uint8_t ip_v4_prefix[12] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
@@ -44,7 +44,30 @@ static unsigned ip_longest_zero_run(const uint16_t group[8], unsigned *start)
     return best >= 2 ? best : 0;
 }
 
-static size_t ip_format_v6(const nfl_ip *ip, char *text, size_t cap)
+static size_t ip_format_v4(const nfl_ip *ip, char *text)
+{
+    size_t len = 0;
+    for (unsigned i = 12; i < 16; i++) {
+        if (len)
+            text[len++] = '.';
+        len += nfl__text_number(text + len, ip->b[i], 1);
+    }
+    return len;
+}
+
+/* RFC 5952 4.1, 4.3: lower case, no zeros in front. */
+static size_t ip_format_group(unsigned group, char *text)
+{
+    static const char digits[] = "0123456789abcdef";
+    size_t len = 0;
+    for (unsigned shift = 16; shift > 0; shift -= 4) {
+        if (len || shift == 4 || group >> (shift - 4))
+            text[len++] = digits[group >> (shift - 4) & 15];
+    }
+    return len;
+}
+
+static size_t ip_format_v6(const nfl_ip *ip, char *text)
 {
     uint16_t group[8];
     for (unsigned i = 0; i < 8; i++)
@@ -53,12 +76,14 @@ static size_t ip_format_v6(const nfl_ip *ip, char *text, size_t cap)
     size_t len = 0;
     for (unsigned i = 0; i < 8; i++) {
         if (run && i == run_start) {
-            len += (size_t)snprintf(text + len, cap - len, "::");
+            text[len++] = ':';
+            text[len++] = ':';
             i += run - 1;
             continue;
         }
-        int separator = i > 0 && !(run && i == run_start + run);
-        len += (size_t)snprintf(text + len, cap - len, "%s%x", separator ? ":" : "", group[i]);
+        if (i > 0 && !(run && i == run_start + run))
+            text[len++] = ':';
+        len += ip_format_group(group[i], text + len);
     }
     return len;
 }
@@ -66,15 +91,8 @@ static size_t ip_format_v6(const nfl_ip *ip, char *text, size_t cap)
 size_t nfl_ip_format(const nfl_ip *ip, char *dst, size_t cap)
 {
     char text[NFL_IP_TEXT_SIZE];
-    size_t len = nfl_ip_is_v4(ip)
-                     ? (size_t)snprintf(text, sizeof text, "%u.%u.%u.%u", ip->b[12], ip->b[13], ip->b[14], ip->b[15])
-                     : ip_format_v6(ip, text, sizeof text);
-    if (cap) {
-        size_t n = len < cap ? len : cap - 1;
-        memcpy(dst, text, n);
-        dst[n] = 0;
-    }
-    return len;
+    size_t len = nfl_ip_is_v4(ip) ? ip_format_v4(ip, text) : ip_format_v6(ip, text);
+    return nfl__text_copy(dst, cap, text, len);
 }
 
 static int ip_hex_digit(char c)
@@ -102,80 +120,77 @@ static unsigned ip_read_v4(const char **p, uint8_t quad[4])
     }
 }
 
+/* A group of an IPv6 address at *p, or the IPv4 address at its end. Returns its bytes, 0 if it is malformed or there is
+ * no room for it. */
+static size_t ip_read_group(const char **p, uint8_t *bytes, size_t room)
+{
+    const char *start = *p;
+    unsigned value = 0, digits = 0;
+    for (; ip_hex_digit(**p) >= 0 && digits < 5; (*p)++, digits++)
+        value = value << 4 | (unsigned)ip_hex_digit(**p);
+    if (**p == '.') {
+        uint8_t quad[4];
+        *p = start;
+        if (ip_read_v4(p, quad) != 4 || room < 4)
+            return 0;
+        memcpy(bytes, quad, 4);
+        return 4;
+    }
+    if (digits == 0 || digits > 4 || room < 2)
+        return 0;
+    bytes[0] = (uint8_t)(value >> 8);
+    bytes[1] = (uint8_t)value;
+    return 2;
+}
+
 /* RFC 4291 2.2: groups of hexadecimal digits, one "::", an IPv4 tail. Returns 1 if well formed; *p is left where
  * reading stopped. */
 static int ip_read_v6(const char **p, uint8_t bytes[16])
 {
-    uint8_t head[16], tail[16];
-    size_t head_len = 0, tail_len = 0;
-    int compressed = 0;
-    const char *q = *p;
-    if (q[0] == ':' && q[1] == ':') {
+    uint8_t groups[16];
+    size_t len = 0, gap = 0; /* bytes before the "::" */
+    int compressed = 0, more = 1;
+    if ((*p)[0] == ':' && (*p)[1] == ':') {
         compressed = 1;
-        q += 2;
+        *p += 2;
+        more = ip_hex_digit(**p) >= 0;
     }
-    while (ip_hex_digit(*q) >= 0) {
-        uint8_t *part = compressed ? tail : head;
-        size_t *part_len = compressed ? &tail_len : &head_len;
-        const char *group_start = q;
-        unsigned value = 0, digits = 0;
-        for (; ip_hex_digit(*q) >= 0 && digits < 5; q++, digits++)
-            value = value << 4 | (unsigned)ip_hex_digit(*q);
-        *p = q;
-        if (*q == '.') {
-            uint8_t quad[4];
-            q = group_start;
-            unsigned n = ip_read_v4(&q, quad);
-            *p = q;
-            if (n != 4 || head_len + tail_len + 4 > 16)
-                return 0;
-            memcpy(part + *part_len, quad, 4);
-            *part_len += 4;
-            break;
-        }
-        if (digits > 4 || head_len + tail_len + 2 > 16)
+    while (more) {
+        size_t n = ip_read_group(p, groups + len, sizeof groups - len);
+        if (n == 0)
             return 0;
-        part[(*part_len)++] = (uint8_t)(value >> 8);
-        part[(*part_len)++] = (uint8_t)value;
-        if (*q != ':')
-            break;
-        if (q[1] == ':') {
+        len += n;
+        more = n == 2 && **p == ':';
+        if (more && (*p)[1] == ':') {
             if (compressed)
                 return 0;
             compressed = 1;
-            q += 2;
-        } else {
-            q++;
-            *p = q;
-            if (ip_hex_digit(*q) < 0)
-                return 0;
+            gap = len;
+            *p += 2;
+            more = ip_hex_digit(**p) >= 0;
+        } else if (more) {
+            (*p)++;
         }
     }
-    *p = q;
-    size_t used = head_len + tail_len;
-    if (compressed ? used > 14 : used != 16)
+    if (compressed ? len > 14 : len != 16)
         return 0;
     memset(bytes, 0, 16);
-    memcpy(bytes, head, head_len);
-    memcpy(bytes + 16 - tail_len, tail, tail_len);
+    memcpy(bytes, groups, gap);
+    memcpy(bytes + 16 - (len - gap), groups + gap, len - gap);
     return 1;
 }
 
 /* An address at *p, which is left behind it. *quads = numbers of a dotted address, 0 for IPv6. */
 static int ip_read(const char **p, nfl_ip *out, unsigned *quads)
 {
-    const char *v4 = *p, *v6 = *p;
+    *quads = 0;
+    if (strchr(*p, ':'))
+        return ip_read_v6(p, out->b);
     uint8_t quad[4] = {0, 0, 0, 0};
-    *quads = strchr(*p, ':') ? 0 : ip_read_v4(&v4, quad);
-    if (*quads) {
-        memcpy(out->b, ip_v4_prefix, sizeof ip_v4_prefix);
-        memcpy(out->b + 12, quad, 4);
-        *p = v4;
-        return 1;
-    }
-    int good = strchr(*p, ':') && ip_read_v6(&v6, out->b);
-    *p = strchr(*p, ':') ? v6 : v4;
-    return good;
+    *quads = ip_read_v4(p, quad);
+    memcpy(out->b, ip_v4_prefix, sizeof ip_v4_prefix);
+    memcpy(out->b + 12, quad, 4);
+    return *quads != 0;
 }
 
 static nfl_status ip_fail(nfl_error *err, const char *text, const char *at, const char *expected)
@@ -224,7 +239,8 @@ nfl_status nfl_ip_parse_prefix(const char *text, nfl_ip *first, nfl_ip *last, nf
     if (*p == '/') {
         int length = ip_read_length(p + 1, quads ? 32 : 128);
         if (length < 0)
-            return ip_fail(err, text, p + 1, quads ? "a prefix: length 0 to 32 expected" : "a prefix: length 0 to 128 expected");
+            return ip_fail(err, text, p + 1,
+                           quads ? "a prefix: length 0 to 32 expected" : "a prefix: length 0 to 128 expected");
         bits = (unsigned)length + (quads ? 96 : 0);
     } else if (*p != 0 || (quads != 0 && quads != 4)) {
         return ip_fail(err, text, p, "an IP address or prefix");

@@ -124,7 +124,7 @@ static void test_addresses_are_read(void)
 
 static void test_counters_are_scaled_by_the_sampling_rate(void)
 {
-    nfl_flow flow = {.struct_size = sizeof flow, .bytes = 1000, .packets = 10, .flows = 1, .sampling = 100};
+    nfl_flow flow = {.struct_size = sizeof flow, .bytes = 1000, .packets = 10, .flows = 1, .sampling = 100, .present = UINT64_MAX};
     CU_ASSERT_EQUAL(fields_get(&flow, NFL_FIELD_BYTES).u64, 100000);
     CU_ASSERT_EQUAL(fields_get(&flow, NFL_FIELD_PACKETS).u64, 1000);
     CU_ASSERT_EQUAL(fields_get(&flow, NFL_FIELD_FLOWS).u64, 1);
@@ -160,6 +160,25 @@ static void test_derived_fields_are_computed(void)
     CU_ASSERT_FALSE(fields_get(&flow, NFL_FIELD_BPS).present);
 }
 
+static void test_what_is_always_filled_in_is_present(void)
+{
+    static const uint32_t always[] = {NFL_FIELD_FIRST, NFL_FIELD_RECEIVED, NFL_FIELD_FLOWS, NFL_FIELD_EXPORTER, NFL_FIELD_DOMAIN, NFL_FIELD_VERSION};
+    nfl_flow flow = {.struct_size = sizeof flow, .first_us = 7, .last_us = 7, .received_us = 7};
+    for (size_t i = 0; i < sizeof always / sizeof *always; i++)
+        CU_ASSERT(fields_get(&flow, always[i]).present);
+    CU_ASSERT_EQUAL(fields_get(&flow, NFL_FIELD_FIRST).u64, 7);
+    CU_ASSERT_FALSE(fields_get(&flow, NFL_FIELD_LAST).present);
+    CU_ASSERT_FALSE(fields_get(&flow, NFL_FIELD_DURATION).present);
+}
+
+static void test_an_older_flow_lacks_later_fields(void)
+{
+    nfl_flow flow = {.struct_size = offsetof(nfl_flow, fw_event), .fw_event = 3, .max_ttl = 64, .present = UINT64_MAX};
+    CU_ASSERT(fields_get(&flow, NFL_FIELD_MAX_TTL).present);
+    CU_ASSERT_FALSE(fields_get(&flow, NFL_FIELD_FW_EVENT).present);
+    CU_ASSERT_EQUAL(fields_get(&flow, NFL_FIELD_FW_EVENT).u64, 0);
+}
+
 static void test_fields_for_filters_only_are_absent(void)
 {
     static const uint32_t fields[] = {NFL_FIELD_IP, NFL_FIELD_PORT, NFL_FIELD_AS, NFL_FIELD_IF, NFL_FIELD_TIME, 63, 200, 255};
@@ -193,5 +212,7 @@ NFL_SUITE("fields", {"every field has a row that describes the flow", test_every
           {"addresses are read", test_addresses_are_read},
           {"counters are scaled by the sampling rate", test_counters_are_scaled_by_the_sampling_rate},
           {"derived fields are computed", test_derived_fields_are_computed},
+          {"what is always filled in is present", test_what_is_always_filled_in_is_present},
+          {"an older flow lacks later fields", test_an_older_flow_lacks_later_fields},
           {"fields for filters only are absent", test_fields_for_filters_only_are_absent},
           {"rates neither overflow nor divide by zero", test_rates_neither_overflow_nor_divide_by_zero})

@@ -1,0 +1,37 @@
+/* What makes the classes feel like Lua: closures for `for`, tables for queries. Loaded when the module is. */
+%luacode {
+local function iterator(object)
+    return function() return object:_next() end
+end
+
+-- for flow in netflow.open("capture.pcap", "dst port 443") do print(flow:get("src")) end
+function netflow.open(path, filter)
+    local reader = netflow.Reader(path, filter)
+    return function() return reader:_next() end
+end
+
+-- Flows of the datagram fed last.
+function netflow.flows(parser)
+    return iterator(parser)
+end
+
+-- New findings of a watch.
+function netflow.findings(watch)
+    return iterator(watch)
+end
+
+-- for row in netflow.query(store, {group_by = "src", limit = 10}) do print(row.src, row.bytes) end
+function netflow.query(store, q)
+    q = q or {}
+    local cursor = store:_query(q.filter, q.group_by, q.columns, q.order_by, q.since or 0, q.until_ or 0,
+                                q.bucket or 0, q.limit or 0, q.offset or 0, q.ascending or false, q.now or 0)
+    local names = {}
+    for i = 0, cursor:_width() - 1 do names[i] = cursor:_name(i) end
+    return function()
+        if not cursor:_next() then return nil end
+        local row = {}
+        for i, name in pairs(names) do row[name] = cursor:_value(i) end
+        return row
+    end
+end
+}

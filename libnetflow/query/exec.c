@@ -1,0 +1,209 @@
+#include "query/exec.h"
+
+#include "base/error.h"
+#include "query/cursor.h"
+#include "query/derive.h"
+
+#define EXEC_MEMORY (UINT64_C(1) << 30)
+
+/* --- Groups ---- */
+
+static nfl_status exec_scan_groups(nfl_cursor *cursor, nfl_error *err)
+{
+    nfl_status status = nfl__groups_init(&cursor->groups, &cursor->plan, 0, &cursor->memory, err);
+    while (status == NFL_OK && (status = nfl__scan_block(cursor->scan, err)) == NFL_OK) {
+        nfl__groups_block(&cursor->groups, cursor->scan);
+        while (status == NFL_OK && nfl__scan_rows(cursor->scan))
+            status = nfl__groups_add(&cursor->groups, cursor->scan, err);
+        nfl__cursor_note_memory(cursor);
+    }
+    return status == NFL_DONE ? NFL_OK : status;
+}
+
+static nfl_status exec_offer_group(nfl__top *top, uint64_t *group, nfl_error *err)
+{
+    nfl__item item = {{0, 0}, 0, group, 0};
+    if (top->plan->ordered)
+        item.absent = !nfl__cursor_order_key(top->plan, group, &item.order);
+    return nfl__top_accepts(top, &item) ? nfl__top_add(top, &item, err) : NFL_OK;
+}
+
+/* Groups of the largest totals over all buckets, marked by a bit of `seen` that no measure has. */
+#define EXEC_KEPT (UINT64_C(1) << 63)
+
+static nfl_status exec_mark_kept(nfl_cursor *cursor, nfl_error *err)
+{
+    nfl__top best;
+    nfl_status status = NFL_OK;
+    nfl__top_init(&best, &cursor->plan, 8, 1, &cursor->memory);
+    for (size_t i = 0; i < cursor->totals.pool.count && status == NFL_OK; i++)
+        status = exec_offer_group(&best, nfl__pool_at(&cursor->totals.pool, i), err);
+    nfl__top_finish(&best);
+    for (size_t i = 0; i < best.count && status == NFL_OK; i++)
+        if (i >= cursor->plan.query.offset)
+            best.items[i].row[cursor->plan.seen_word] |= EXEC_KEPT;
+    nfl__cursor_note_memory(cursor);
+    nfl__top_done(&best);
+    return status;
+}
+
+static nfl_status exec_total_groups(nfl_cursor *cursor, nfl_error *err)
+{
+    const nfl__pool *pool = &cursor->groups.pool;
+    NFL_TRY(nfl__groups_init(&cursor->totals, &cursor->plan, 8, &cursor->memory, err));
+    for (size_t i = 0; i < pool->count; i++)
+        NFL_TRY(nfl__groups_merge(&cursor->totals, nfl__pool_at(pool, i), err));
+    cursor->stats.groups = cursor->totals.pool.count;
+    return exec_mark_kept(cursor, err);
+}
+
+static nfl_status exec_groups(nfl_cursor *cursor, nfl_error *err)
+{
+    const nfl__plan *plan = &cursor->plan;
+    const nfl__pool *pool = &cursor->groups.pool;
+    int by_total = plan->bucketed && plan->key_count > 0;
+    NFL_TRY(exec_scan_groups(cursor, err));
+    cursor->stats.groups = pool->count;
+    if (by_total)
+        NFL_TRY(exec_total_groups(cursor, err));
+    nfl__top_init(&cursor->top, plan, 0, !by_total, &cursor->memory);
+    for (size_t i = 0; i < pool->count; i++) {
+        uint64_t *group = nfl__pool_at(pool, i);
+        if (!by_total || (nfl__groups_find(&cursor->totals, group)[plan->seen_word] & EXEC_KEPT))
+            NFL_TRY(exec_offer_group(&cursor->top, group, err));
+    }
+    cursor->at = by_total || plan->query.offset > cursor->top.count ? 0 : (size_t)plan->query.offset;
+    if (!by_total && plan->query.offset > cursor->top.count)
+        cursor->at = cursor->top.count;
+    return NFL_OK;
+}
+
+/* --- Sorted records ---- */
+
+static uint64_t exec_order_reads(const nfl__plan *plan)
+{
+    return plan->order.from == NFL__OUTPUT_DERIVED ? nfl__derive_reads(plan->order.field)
+                                                   : NFL_HAS(plan->order.field);
+}
+
+static void exec_record_order(const nfl__scan *scan, const nfl__plan *plan, uint32_t row, nfl__item *item)
+{
+    uint64_t value;
+    if (plan->order.type != NFL_TYPE_IP) {
+        item->absent = !nfl__scan_value(scan, plan->order.field, row, &value);
+        item->order = item->absent ? nfl__key_number(0) : nfl__key_u64(plan->order.type, value);
+        return;
+    }
+    const nfl__column *column = nfl__scan_column(scan, plan->order.field);
+    item->absent = !nfl__column_has(column, row);
+    item->order = item->absent ? nfl__key_number(0) : nfl__key_ip(nfl__column_at(column, row));
+}
+
+static void exec_fill_record(const nfl__scan *scan, const nfl__plan *plan, uint32_t row, uint64_t *record)
+{
+    record[0] = 0;
+    for (uint32_t i = 0; i < plan->output_count; i++) {
+        const nfl__output *output = &plan->outputs[i];
+        const nfl__column *column =
+            output->type == NFL_TYPE_IP ? nfl__scan_column(scan, output->field) : NULL;
+        int present = column ? nfl__column_has(column, row)
+                             : nfl__scan_value(scan, output->field, row, &record[output->word]);
+        if (column && present)
+            memcpy(&record[output->word], nfl__column_at(column, row), sizeof(nfl_ip));
+        record[0] |= (uint64_t)present << i;
+    }
+}
+
+/* Keep a row of the scan that is among the first so far; the row it pushes out gives its place. */
+static nfl_status exec_keep_record(nfl_cursor *cursor, nfl__item *item, uint32_t row, nfl_error *err)
+{
+    nfl__top *top = &cursor->top;
+    NFL_TRY(nfl__source_need(cursor->scan->source, cursor->plan.reads, err));
+    item->row = nfl__top_is_full(top) ? top->items[0].row : nfl__pool_add(&cursor->records);
+    if (!item->row)
+        return nfl__query_nomem(&cursor->memory, NFL__POOL_ROWS * cursor->plan.row_words * sizeof *item->row,
+                                err);
+    exec_fill_record(cursor->scan, &cursor->plan, row, item->row);
+    return nfl__top_add(top, item, err);
+}
+
+static nfl_status exec_sorted(nfl_cursor *cursor, nfl_error *err)
+{
+    nfl__scan *scan = cursor->scan;
+    nfl_status status;
+    uint64_t sequence = 0;
+    nfl__pool_init(&cursor->records, &cursor->memory, cursor->plan.row_words);
+    nfl__top_init(&cursor->top, &cursor->plan, 0, 1, &cursor->memory);
+    while ((status = nfl__scan_block(scan, err)) == NFL_OK) {
+        while (nfl__scan_rows(scan)) {
+            for (uint32_t i = 0; i < scan->count; i++) {
+                nfl__item item = {{0, 0}, sequence++, NULL, 0};
+                exec_record_order(scan, &cursor->plan, scan->rows[i], &item);
+                if (nfl__top_accepts(&cursor->top, &item))
+                    NFL_TRY(exec_keep_record(cursor, &item, scan->rows[i], err));
+            }
+        }
+        nfl__cursor_note_memory(cursor);
+    }
+    uint64_t offset = cursor->plan.query.offset;
+    cursor->at = offset < cursor->top.count ? (size_t)offset : cursor->top.count;
+    return status == NFL_DONE ? NFL_OK : status;
+}
+
+/* --- The whole ---- */
+
+/* The counters outlive the scan. */
+static void exec_end_scan(nfl_cursor *cursor)
+{
+    uint64_t memory_bytes = cursor->stats.memory_bytes, groups = cursor->stats.groups;
+    cursor->stats = cursor->scan->stats;
+    cursor->stats.memory_bytes = memory_bytes;
+    cursor->stats.groups = cursor->plan.grouped ? groups : cursor->stats.rows_matched;
+    nfl__scan_close(cursor->scan);
+    nfl__delete(&cursor->memory, cursor->scan, 1, sizeof *cursor->scan);
+    cursor->scan = NULL;
+}
+
+static nfl_status exec_start(nfl_cursor *cursor, const nfl_alloc *alloc, nfl_error *err)
+{
+    const nfl__plan *plan = &cursor->plan;
+    uint64_t reads = plan->grouped ? plan->reads : plan->ordered ? exec_order_reads(plan) : 0;
+    cursor->scan = nfl__new(&cursor->memory, 1, sizeof *cursor->scan);
+    if (!cursor->scan)
+        return nfl__query_nomem(&cursor->memory, sizeof *cursor->scan, err);
+    NFL_TRY(nfl__scan_open(cursor->scan, plan, reads, alloc, &cursor->store, err));
+    nfl__cursor_note_memory(cursor);
+    if (!plan->grouped && !plan->ordered)
+        return NFL_OK;
+    NFL_TRY(plan->grouped ? exec_groups(cursor, err) : exec_sorted(cursor, err));
+    nfl__top_finish(&cursor->top);
+    nfl__cursor_note_memory(cursor);
+    exec_end_scan(cursor);
+    return NFL_OK;
+}
+
+nfl_status nfl__query_run(const nfl_query *query, const nfl_alloc *alloc, const nfl__scannable *store,
+                          nfl_cursor **out, nfl_error *err)
+{
+    nfl__plan plan;
+    NFL_TRY(nfl__plan_make(query, &plan, err));
+    nfl__memory memory;
+    nfl__memory_init(&memory, alloc, plan.query.max_memory_bytes ? plan.query.max_memory_bytes : EXEC_MEMORY);
+    nfl_cursor *cursor = nfl__new(&memory, 1, sizeof *cursor);
+    if (!cursor)
+        return nfl__query_nomem(&memory, sizeof *cursor, err);
+    cursor->memory = memory;
+    cursor->plan = plan;
+    cursor->store = *store;
+    store->retain(store->self);
+    cursor->retained = 1;
+    nfl_status status = exec_start(cursor, alloc, err);
+    if (status != NFL_OK) {
+        nfl_cursor_free(cursor);
+        return status;
+    }
+    cursor->plan.query.filter = cursor->plan.query.group_by = NULL;
+    cursor->plan.query.columns = cursor->plan.query.order_by = NULL;
+    *out = cursor;
+    return NFL_OK;
+}

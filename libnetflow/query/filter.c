@@ -1,0 +1,112 @@
+#include <netflow/filter.h>
+
+#include "base/error.h"
+#include "base/opts.h"
+#include "query/filter_build.h"
+#include "query/filter_parse.h"
+
+#include <netflow/query.h>
+
+#define FILTER_MAX_PARTS 4096u
+
+static void filter_free_arrays(nfl_filter *filter)
+{
+    nfl__delete(&filter->memory, filter->nodes, filter->node_capacity, sizeof *filter->nodes);
+    nfl__delete(&filter->memory, filter->leaves, filter->leaf_capacity, sizeof *filter->leaves);
+    nfl__delete(&filter->memory, filter->ranges, filter->range_capacity, sizeof *filter->ranges);
+}
+
+void nfl_filter_free(nfl_filter *filter)
+{
+    if (!filter)
+        return;
+    filter_free_arrays(filter);
+    nfl__memory memory = filter->memory;
+    nfl__delete(&memory, filter, 1, sizeof *filter);
+}
+
+/* Put `first` in from_us .. to_us - 1 before the tree. */
+static nfl_status filter_add_window(nfl_filter *filter, nfl_usec from_us, nfl_usec to_us, nfl_error *err)
+{
+    filter->from_us = from_us;
+    filter->to_us = to_us;
+    if (from_us == 0 && to_us == 0)
+        return NFL_OK;
+    nfl__range window = {nfl__key_time(from_us ? from_us : INT64_MIN),
+                         nfl__key_time(to_us ? to_us - 1 : INT64_MAX)};
+    nfl__filter_leaf leaf = {0};
+    leaf.test = NFL__TEST_RANGES;
+    leaf.range_at = (uint32_t)filter->range_count;
+    leaf.range_count = nfl__key_compare(window.first, window.last) <= 0;
+    uint32_t node;
+    filter->max_nodes += 4; /* ours, not the caller's */
+    NFL_TRY(nfl__filter_add_range(filter, &window, err));
+    NFL_TRY(nfl__filter_add_leaf(filter, NFL_FIELD_FIRST, &leaf, 1, &node, err));
+    if (filter->nodes[filter->root].op == NFL__NODE_ANY) {
+        filter->root = node;
+        return NFL_OK;
+    }
+    filter->nodes[node].sibling = filter->root;
+    return nfl__filter_add_node(filter, NFL__NODE_AND, node, &filter->root, err);
+}
+
+static uint32_t filter_depth(const nfl_filter *filter, uint32_t at)
+{
+    const nfl__filter_node *node = &filter->nodes[at];
+    uint32_t deepest = 0;
+    if (node->op == NFL__NODE_ANY || node->op == NFL__NODE_LEAF)
+        return 1;
+    for (uint32_t child = node->child; child != NFL__FILTER_NONE; child = filter->nodes[child].sibling) {
+        uint32_t depth = filter_depth(filter, child);
+        if (depth > deepest)
+            deepest = depth;
+    }
+    return deepest + 1;
+}
+
+nfl_status nfl__filter_new_window(const char *text, const nfl_filter_opts *opts, nfl_usec from_us,
+                                  nfl_usec to_us, uint32_t flags, nfl_filter **out, nfl_error *err)
+{
+    nfl_filter_opts options;
+    NFL_TRY(nfl__opts_read(&options, sizeof options, opts, err));
+    nfl__memory memory;
+    nfl__memory_init(&memory, options.alloc, 0);
+    nfl_filter *filter = nfl__new(&memory, 1, sizeof *filter);
+    if (!filter)
+        return nfl__fail_nomem(err, sizeof *filter);
+    filter->memory = memory;
+    filter->max_nodes = options.max_nodes ? options.max_nodes : FILTER_MAX_PARTS;
+    nfl_status status = nfl__filter_parse(filter, text ? text : "", options.now_us,
+                                          (flags & NFL_QUERY_UNSCALED) != 0, &filter->root, err);
+    if (status == NFL_OK)
+        status = filter_add_window(filter, from_us, to_us, err);
+    if (status != NFL_OK) {
+        nfl_filter_free(filter);
+        return status;
+    }
+    filter->depth = filter_depth(filter, filter->root);
+    nfl__assert(filter->depth <= NFL__FILTER_MAX_DEPTH);
+    *out = filter;
+    return NFL_OK;
+}
+
+nfl_status nfl_filter_new(const char *text, const nfl_filter_opts *opts, nfl_filter **out, nfl_error *err)
+{
+    return nfl__filter_new_window(text, opts, 0, 0, 0, out, err);
+}
+
+uint64_t nfl__filter_fields(const nfl_filter *filter)
+{
+    return filter->reads;
+}
+
+void nfl__filter_window(const nfl_filter *filter, nfl_usec *from_us, nfl_usec *to_us)
+{
+    *from_us = filter->from_us ? filter->from_us : INT64_MIN;
+    *to_us = filter->to_us ? filter->to_us : INT64_MAX;
+}
+
+int nfl__filter_is_any(const nfl_filter *filter)
+{
+    return filter->nodes[filter->root].op == NFL__NODE_ANY;
+}

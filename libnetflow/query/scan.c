@@ -1,0 +1,219 @@
+#include "query/scan.h"
+
+#include "base/error.h"
+#include "query/derive.h"
+
+static const uint64_t scan_totals =
+    NFL_HAS(NFL_FIELD_BYTES) | NFL_HAS(NFL_FIELD_PACKETS) | NFL_HAS(NFL_FIELD_FLOWS);
+
+nfl_status nfl__scan_open(nfl__scan *scan, const nfl__plan *plan, uint64_t reads, const nfl_alloc *alloc,
+                          const nfl__scannable *store, nfl_error *err)
+{
+    const nfl_query *query = &plan->query;
+    NFL_OPTS(nfl_filter_opts, opts, .alloc = alloc, .now_us = query->now_us);
+    scan->unscaled = plan->unscaled;
+    scan->cancel = query->cancel;
+    scan->reads = reads | scan_totals;
+    if (!scan->unscaled)
+        scan->reads |= NFL_HAS(NFL_FIELD_SAMPLING);
+    NFL_TRY(nfl__filter_new_window(query->filter, &opts, query->from_us, query->to_us, query->flags,
+                                   &scan->filter, err));
+    if (!nfl__filter_is_any(scan->filter))
+        NFL_TRY(nfl__filter_scratch_new(scan->filter, alloc, &scan->scratch, err));
+    uint64_t fields = scan->reads | plan->reads | nfl__filter_fields(scan->filter);
+    return store->open(store->self, scan->filter, fields, &scan->source, err);
+}
+
+void nfl__scan_close(nfl__scan *scan)
+{
+    if (scan->source)
+        scan->source->ops->free(scan->source);
+    nfl__filter_scratch_free(scan->scratch);
+    nfl_filter_free(scan->filter);
+    scan->source = NULL;
+    scan->scratch = NULL;
+    scan->filter = NULL;
+}
+
+static void scan_set_sampled(nfl__scan *scan)
+{
+    const nfl__column *sampling = nfl__scan_column(scan, NFL_FIELD_SAMPLING);
+    scan->sampled =
+        !scan->unscaled && sampling->form != NFL__COLUMN_NULL &&
+        !(sampling->form == NFL__COLUMN_CONST && nfl__value_u64(sampling->values, sampling->width) <= 1);
+}
+
+/* Without a filter no scratch memory is needed either. */
+static nfl_status scan_select(nfl__scan *scan, nfl_error *err)
+{
+    uint32_t rows = scan->source->batch.rows;
+    if (scan->scratch)
+        return nfl__filter_select(scan->filter, scan->scratch, scan->source, scan->selected,
+                                  &scan->selected_count, err);
+    memset(scan->selected, 0xff, (rows + 63) / 64 * sizeof *scan->selected);
+    if (rows % 64)
+        scan->selected[rows / 64] = (UINT64_C(1) << rows % 64) - 1;
+    scan->selected_count = rows;
+    return NFL_OK;
+}
+
+nfl_status nfl__scan_block(nfl__scan *scan, nfl_error *err)
+{
+    nfl__source *source = scan->source;
+    do {
+        if (scan->cancel && *scan->cancel)
+            return nfl__fail(err, NFL_E_CANCELLED, NFL_NO_OFFSET, "query was cancelled");
+        nfl_status status = source->ops->next(source, err);
+        scan->stats.blocks_read = source->blocks_read;
+        scan->stats.blocks_skipped = source->blocks_skipped;
+        if (status != NFL_OK)
+            return status;
+        scan->stats.rows_read += source->batch.rows;
+        NFL_TRY(scan_select(scan, err));
+    } while (scan->selected_count == 0);
+    NFL_TRY(nfl__source_need(source, scan->reads, err));
+    scan_set_sampled(scan);
+    scan->word = 0;
+    scan->bits = scan->selected[0];
+    return NFL_OK;
+}
+
+static void scan_set_rates(nfl__scan *scan)
+{
+    const nfl__column *sampling = nfl__scan_column(scan, NFL_FIELD_SAMPLING);
+    for (uint32_t i = 0; i < scan->count; i++)
+        scan->rates[i] =
+            nfl__column_has(sampling, scan->rows[i]) ? (uint32_t)nfl__column_u64(sampling, scan->rows[i]) : 1;
+}
+
+/* Sum of a field over the rows. Numbers below 2^54 cannot overflow in one run of rows, so only larger ones are
+ * added with care. */
+static uint64_t scan_sum(nfl__scan *scan, uint32_t field)
+{
+    uint64_t sum = 0, bits = 0;
+    nfl__scan_values(scan, field, scan->values);
+    for (uint32_t i = 0; i < scan->count; i++) {
+        sum += scan->values[i];
+        bits |= scan->values[i];
+    }
+    if (bits >> 54 == 0)
+        return sum;
+    sum = 0;
+    for (uint32_t i = 0; i < scan->count; i++)
+        sum = nfl__add_saturated(sum, scan->values[i]);
+    return sum;
+}
+
+uint32_t nfl__scan_rows(nfl__scan *scan)
+{
+    uint32_t words = (scan->source->batch.rows + 63) / 64, n = 0;
+    while (n < NFL__SCAN_ROWS) {
+        while (scan->bits == 0 && ++scan->word < words)
+            scan->bits = scan->selected[scan->word];
+        if (scan->word >= words)
+            break;
+        for (; scan->bits && n < NFL__SCAN_ROWS; scan->bits &= scan->bits - 1)
+            scan->rows[n++] = scan->word * 64 + (uint32_t)__builtin_ctzll(scan->bits);
+    }
+    scan->count = n;
+    if (n == 0)
+        return 0;
+    if (scan->sampled)
+        scan_set_rates(scan);
+    nfl_query_stats *stats = &scan->stats;
+    stats->rows_matched += n;
+    stats->bytes = nfl__add_saturated(stats->bytes, scan_sum(scan, NFL_FIELD_BYTES));
+    stats->packets = nfl__add_saturated(stats->packets, scan_sum(scan, NFL_FIELD_PACKETS));
+    stats->flows = nfl__add_saturated(stats->flows, scan_sum(scan, NFL_FIELD_FLOWS));
+    return n;
+}
+
+/* out[i] = values[index[i]], whatever the width. */
+static void scan_gather(const void *values, uint32_t width, const uint32_t *index, uint32_t n, uint64_t *out)
+{
+    switch (width) {
+    case 1:
+        for (uint32_t i = 0; i < n; i++)
+            out[i] = ((const uint8_t *)values)[index[i]];
+        break;
+    case 2:
+        for (uint32_t i = 0; i < n; i++)
+            out[i] = ((const uint16_t *)values)[index[i]];
+        break;
+    case 4:
+        for (uint32_t i = 0; i < n; i++)
+            out[i] = ((const uint32_t *)values)[index[i]];
+        break;
+    default:
+        for (uint32_t i = 0; i < n; i++)
+            out[i] = ((const uint64_t *)values)[index[i]];
+    }
+}
+
+static void scan_gather_dictionary(const nfl__column *column, const uint32_t *rows, uint32_t n, uint64_t *out)
+{
+    uint32_t codes[NFL__SCAN_ROWS];
+    for (uint32_t i = 0; i < n; i++)
+        codes[i] = column->codes[rows[i]];
+    scan_gather(column->values, column->width, codes, n, out);
+}
+
+void nfl__scan_values(const nfl__scan *scan, uint32_t field, uint64_t *out)
+{
+    const nfl__column *column = nfl__scan_column(scan, field);
+    uint32_t n = scan->count;
+    if (column->form == NFL__COLUMN_NULL) {
+        memset(out, 0, n * sizeof *out);
+        return;
+    }
+    if (column->form == NFL__COLUMN_PLAIN)
+        scan_gather(column->values, column->width, scan->rows, n, out);
+    else if (column->form == NFL__COLUMN_DICT)
+        scan_gather_dictionary(column, scan->rows, n, out);
+    else
+        for (uint32_t i = 0; i < n; i++)
+            out[i] = nfl__value_u64(column->values, column->width);
+    if (column->valid)
+        for (uint32_t i = 0; i < n; i++)
+            out[i] = nfl__bit_get(column->valid, scan->rows[i]) ? out[i] : 0;
+    if (scan->sampled && (NFL__SCALED_FIELDS & NFL_HAS(field)))
+        for (uint32_t i = 0; i < n; i++)
+            out[i] = nfl__scale(out[i], scan->rates[i]);
+}
+
+static int scan_stored(const nfl__scan *scan, uint32_t field, uint32_t row, uint64_t *out)
+{
+    const nfl__column *column = nfl__scan_column(scan, field),
+                      *sampling = nfl__scan_column(scan, NFL_FIELD_SAMPLING);
+    if (!nfl__column_has(column, row))
+        return 0;
+    *out = nfl__column_u64(column, row);
+    if (scan->sampled && (NFL__SCALED_FIELDS & NFL_HAS(field)) && nfl__column_has(sampling, row))
+        *out = nfl__scale(*out, (uint32_t)nfl__column_u64(sampling, row));
+    return 1;
+}
+
+/* Bytes per packet are those of the packets that were seen; for rates the counters are scaled. */
+static int scan_derived(const nfl__scan *scan, uint32_t field, uint32_t row, uint64_t *out)
+{
+    static const uint8_t fields[4] = {NFL_FIELD_FIRST, NFL_FIELD_LAST, NFL_FIELD_BYTES, NFL_FIELD_PACKETS};
+    uint64_t reads = nfl__derive_reads(field), present = 0, numbers[4] = {0, 0, 0, 0};
+    for (unsigned i = 0; i < 4; i++) {
+        const nfl__column *column = nfl__scan_column(scan, fields[i]);
+        if (!(reads & NFL_HAS(fields[i])))
+            continue;
+        int has = field == NFL_FIELD_BPP ? nfl__column_has(column, row)
+                                         : scan_stored(scan, fields[i], row, &numbers[i]);
+        if (has && field == NFL_FIELD_BPP)
+            numbers[i] = nfl__column_u64(column, row);
+        present |= has ? NFL_HAS(fields[i]) : 0;
+    }
+    nfl__derive_input input = {present, (nfl_usec)numbers[0], (nfl_usec)numbers[1], numbers[2], numbers[3]};
+    return nfl__derive(field, &input, out);
+}
+
+int nfl__scan_value(const nfl__scan *scan, uint32_t field, uint32_t row, uint64_t *out)
+{
+    return field < NFL_FIELD_STORED_COUNT ? scan_stored(scan, field, row, out)
+                                          : scan_derived(scan, field, row, out);
+}

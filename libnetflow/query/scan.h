@@ -1,0 +1,63 @@
+/* The matching rows of a source, some hundreds at a time, and their values as arrays of numbers.
+ *
+ *     while (nfl__scan_block(scan, err) == NFL_OK)           a block with at least one match
+ *         while (nfl__scan_rows(scan))                       scan->rows[0 .. scan->count - 1]
+ *             nfl__scan_values(scan, NFL_FIELD_BYTES, out)   scaled, one per row
+ *
+ * The totals of all rows that went by are kept in `stats`.
+ */
+#ifndef NFL_QUERY_SCAN_H
+#define NFL_QUERY_SCAN_H
+
+#include <netflow/query.h>
+
+#include "query/filter_plan.h"
+#include "query/plan.h"
+#include "query/source.h"
+
+#define NFL__SCAN_ROWS 1024u
+
+typedef struct nfl__scan {
+    nfl_filter *filter;
+    nfl__filter_scratch *scratch;
+    nfl__source *source;
+    const volatile int32_t *cancel;
+    uint64_t reads;          /* fields loaded for every block with matches */
+    uint64_t bits;           /* what is left of the current word of `selected` */
+    uint32_t word;           /* its index */
+    uint32_t count;          /* rows in `rows` */
+    uint32_t selected_count; /* rows of the block */
+    uint8_t unscaled;
+    uint8_t sampled; /* some row of the block has a sampling rate above 1 */
+    uint8_t reserved[6];
+    nfl_query_stats stats;
+    uint32_t rows[NFL__SCAN_ROWS];
+    uint32_t rates[NFL__SCAN_ROWS];
+    uint64_t values[NFL__SCAN_ROWS]; /* for whoever processes the rows */
+    uint64_t selected[NFL__BATCH_ROWS / 64];
+} nfl__scan;
+
+/* Open a source. reads: fields to load for every block with matches; the plan's other fields may be loaded
+ * with nfl__source_need(). *scan is zero before. */
+nfl_status nfl__scan_open(nfl__scan *scan, const nfl__plan *plan, uint64_t reads, const nfl_alloc *alloc,
+                          const nfl__scannable *store, nfl_error *err);
+void nfl__scan_close(nfl__scan *scan);
+
+/* Go to the next block with a match and load its columns. NFL_OK, NFL_DONE or an error. */
+nfl_status nfl__scan_block(nfl__scan *scan, nfl_error *err);
+
+/* The next rows of the block; 0 when it is used up. Adds them to the totals. */
+uint32_t nfl__scan_rows(nfl__scan *scan);
+
+/* Values of a stored number for each of the rows, 0 where absent; counters are scaled. */
+void nfl__scan_values(const nfl__scan *scan, uint32_t field, uint64_t *out);
+
+/* One stored or derived number of one row, scaled. 0 if the row does not have it. */
+int nfl__scan_value(const nfl__scan *scan, uint32_t field, uint32_t row, uint64_t *out);
+
+static inline const nfl__column *nfl__scan_column(const nfl__scan *scan, uint32_t field)
+{
+    return &scan->source->batch.columns[field];
+}
+
+#endif

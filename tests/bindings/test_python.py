@@ -1,0 +1,226 @@
+"""The Python module as a script writer uses it."""
+import datetime
+import gc
+import os
+import pathlib
+import tempfile
+import unittest
+
+import netflow
+
+DATA = pathlib.Path(os.environ['NETFLOW_DATA'])
+EXPORTS = DATA / 'exports.pcap'
+UTC = datetime.timezone.utc
+
+
+def a_flow(**fields):
+    flow = netflow.Flow()
+    defaults = dict(first='2026-11-23T10:00:00Z', last='2026-11-23T10:00:01.5Z', received='2026-11-23T10:00:02Z', src='192.0.2.1',
+                    dst='198.51.100.2', src_port='40000', dst_port='443', proto='6', bytes='1500', packets='3', flows='1')
+    for name, text in (defaults | fields).items():
+        flow.set(name, str(text))
+    return flow
+
+
+class Captures(unittest.TestCase):
+    def test_open_yields_every_flow(self):
+        flows = list(netflow.open(EXPORTS))
+        self.assertEqual(len(flows), 164)
+        self.assertEqual(sum(f.bytes for f in flows), 4391319)
+        self.assertEqual(sum(f.packets for f in flows), 1100)
+
+    def test_open_takes_a_filter(self):
+        web = list(netflow.open(EXPORTS, 'proto tcp and port 80'))
+        self.assertTrue(web)
+        self.assertTrue(all(80 in (f.src_port, f.dst_port) for f in web))
+
+    def test_fields_have_the_types_a_person_expects(self):
+        flow = next(iter(netflow.open(EXPORTS, 'src ip 192.0.2.11 and dst port 80')))
+        self.assertEqual(flow.src, '192.0.2.11')
+        self.assertIsInstance(flow.first, datetime.datetime)
+        self.assertEqual(flow.first.tzinfo, UTC)
+        self.assertIsInstance(flow.duration, float)
+        self.assertEqual(flow.app, 'http')
+        self.assertIsNone(flow.nat_src)
+        self.assertIn('bytes', flow.as_dict())
+        self.assertNotIn('nat_src', flow.as_dict())
+        self.assertIn('192.0.2.11', repr(flow))
+        with self.assertRaises(AttributeError):
+            flow.no_such_field
+
+    def test_a_missing_file_and_a_bad_filter_are_exceptions(self):
+        with self.assertRaises(netflow.Error) as caught:
+            netflow.open(DATA / 'no-such-file')
+        self.assertEqual(caught.exception.name, 'NFL_E_IO')
+        with self.assertRaises(netflow.Error) as caught:
+            netflow.open(EXPORTS, 'src ip nonsense')
+        self.assertEqual(caught.exception.name, 'NFL_E_SYNTAX')
+        self.assertEqual(caught.exception.offset, 7)
+        self.assertIsInstance(caught.exception, ValueError)
+
+    def test_a_file_that_is_no_capture_is_an_exception(self):
+        with self.assertRaises(netflow.Error):
+            list(netflow.open(DATA / 'README.md'))
+
+
+class Parsing(unittest.TestCase):
+    def test_what_the_encoder_writes_the_parser_reads(self):
+        encoder, parser = netflow.Encoder(version=9, domain=7), netflow.Parser()
+        now = 1795440000_000000
+        self.assertTrue(encoder.add(a_flow(), now))
+        data = encoder.take(now)
+        self.assertIsNone(encoder.take(now))
+        parser.feed('203.0.113.9', now, data)
+        flow, = list(parser)
+        self.assertEqual((flow.src, flow.dst, flow.bytes, flow.domain, flow.exporter),
+                         ('192.0.2.1', '198.51.100.2', 1500, 7, '203.0.113.9'))
+        self.assertEqual(flow.duration, 1.5)
+
+    def test_input_may_be_any_buffer_and_goes_away_at_once(self):
+        encoder, parser = netflow.Encoder(version=10), netflow.Parser()
+        encoder.add(a_flow(), 1795440000_000000)
+        data = bytearray(encoder.take(1795440000_000000))
+        parser.feed('203.0.113.9', 0, memoryview(data))
+        data[:] = bytes(len(data))
+        self.assertEqual(next(iter(parser)).src, '192.0.2.1')
+
+    def test_rubbish_is_an_exception(self):
+        with self.assertRaises(netflow.Error):
+            netflow.Parser().feed('203.0.113.9', 0, b'\0')
+        with self.assertRaises(netflow.Error):
+            netflow.Parser().feed('not an address', 0, b'\0\5')
+        with self.assertRaises(TypeError):
+            netflow.Parser().feed('203.0.113.9', 0, 'text')
+
+
+class Stores(unittest.TestCase):
+    def setUp(self):
+        self.folder = tempfile.TemporaryDirectory()
+        self.addCleanup(self.folder.cleanup)
+        self.path = pathlib.Path(self.folder.name) / 'store'
+
+    def fill(self):
+        with netflow.Store(self.path, create=True) as store:
+            for flow in netflow.open(EXPORTS):
+                store.append(flow)
+
+    def test_what_is_appended_is_there_after_reopening(self):
+        self.fill()
+        with netflow.Store(self.path, read_only=True) as store:
+            self.assertEqual(len(store), 164)
+            total, = store.query(columns='bytes,packets,flows', group_by='version')
+            self.assertEqual((total['bytes'], total['packets'], total['flows']), (4391319, 1100, 164))
+
+    def test_groups_are_ranked_and_limited(self):
+        self.fill()
+        with netflow.Store(self.path, read_only=True) as store:
+            rows = list(store.query(group_by='src', limit=3))
+            self.assertEqual(len(rows), 3)
+            sums = [row['bytes'] for row in rows]
+            self.assertEqual(sums, sorted(sums, reverse=True))
+            exact = {}
+            for flow in netflow.open(EXPORTS):
+                exact[flow.src] = exact.get(flow.src, 0) + flow.bytes
+            best = sorted(exact.items(), key=lambda item: -item[1])[:3]
+            self.assertEqual([(row['src'], row['bytes']) for row in rows], best)
+            self.assertEqual(rows[0].as_dict()['src'], rows[0][0])
+
+    def test_records_can_be_filtered_sorted_and_paged(self):
+        self.fill()
+        with netflow.Store(self.path, read_only=True) as store:
+            everything = [r['bytes'] for r in store.query('proto tcp', order_by='bytes', columns='bytes')]
+            self.assertEqual(everything, sorted(everything, reverse=True))
+            page = [r['bytes'] for r in store.query('proto tcp', order_by='bytes', columns='bytes', limit=5, offset=5)]
+            self.assertEqual(page, everything[5:10])
+
+    def test_columns_are_lists_for_data_frames(self):
+        self.fill()
+        with netflow.Store(self.path, read_only=True) as store:
+            columns = store.query(columns='first,src,bytes').columns()
+            self.assertEqual(list(columns), ['first', 'src', 'bytes'])
+            self.assertEqual([len(c) for c in columns.values()], [164] * 3)
+
+    def test_windows_take_datetimes(self):
+        with netflow.Store(self.path, create=True) as store:
+            for minute in range(10):
+                store.append(a_flow(first=f'2026-11-23T10:{minute:02}:00Z', last=f'2026-11-23T10:{minute:02}:01Z'))
+            since = datetime.datetime(2026, 11, 23, 10, 3, tzinfo=UTC)
+            result = store.query(since=since, until=since + datetime.timedelta(minutes=4))
+            self.assertEqual(len(list(result)), 4)
+            self.assertEqual(result.matched, 4)
+            series = list(store.query(bucket=datetime.timedelta(minutes=5)))
+            self.assertEqual([row['flows'] for row in series], [5, 5])
+            with self.assertRaises(ValueError):
+                store.query(since=datetime.datetime(2026, 11, 23))
+
+    def test_objects_may_go_in_any_order(self):
+        self.fill()
+        store = netflow.Store(self.path, read_only=True)
+        rows = iter(store.query(columns='src'))
+        del store
+        gc.collect()
+        self.assertEqual(sum(1 for _ in rows), 164)
+
+    def test_failures_are_exceptions(self):
+        with self.assertRaises(netflow.Error) as caught:
+            netflow.Store(self.path)
+        self.assertEqual(caught.exception.name, 'NFL_E_NOT_FOUND')
+        with netflow.Store(self.path, create=True) as store:
+            with self.assertRaises(netflow.Error):
+                store.query(group_by='no_such_field')
+            with self.assertRaises(netflow.Error) as caught:
+                netflow.Store(self.path)
+            self.assertEqual(caught.exception.name, 'NFL_E_BUSY')
+
+
+class Sketches(unittest.TestCase):
+    def test_top_keys_with_bounds(self):
+        top = netflow.TopK(counters=1024, key_len=4)
+        for i in range(1000):
+            top.add(i.to_bytes(4, 'big'), 1 + (i == 7) * 5000)
+        other = netflow.TopK(counters=1024, key_len=4)
+        other.add((7).to_bytes(4, 'big'), 100)
+        top.merge(other)
+        key, weight, error, certain = top.list(1)[0]
+        self.assertEqual(key, (7).to_bytes(4, 'big'))
+        self.assertTrue(weight - error <= 5101 <= weight)
+        self.assertTrue(certain)
+        self.assertEqual(top.total(), 1000 + 5000 + 100)
+        with self.assertRaises(netflow.Error):
+            top.add(b'longer', 1)
+        with self.assertRaises(netflow.Error):
+            top.merge(netflow.TopK(counters=2048, key_len=4))
+
+
+class Detection(unittest.TestCase):
+    def test_a_port_scan_is_found(self):
+        watch = netflow.Watch()
+        start = 1795440000
+        for port in range(1, 200):
+            at = f'{start + port / 10:.1f}'
+            watch.feed(a_flow(first=at, last=at, received=at, src='203.0.113.5', dst='10.0.0.9', src_port=50000, dst_port=port,
+                              tcp_flags=2, packets=1, bytes=44))
+            watch.feed(a_flow(first=at, last=at, received=at, src='10.0.0.9', dst='203.0.113.5', src_port=port, dst_port=50000,
+                              tcp_flags=0x14, packets=1, bytes=40))
+        watch.flush()
+        findings = list(watch)
+        self.assertIn('scan_vertical', [f.detector for f in findings])
+        scan = next(f for f in findings if f.detector == 'scan_vertical')
+        self.assertEqual(scan.entity, '203.0.113.5')
+        self.assertIn('T1046', scan.attack)
+        self.assertGreaterEqual(scan.observed, scan.threshold)
+        netflow.Filter(scan.filter)
+
+    def test_unknown_detectors_are_refused(self):
+        with self.assertRaises(netflow.Error):
+            netflow.Watch(detectors='no_such_detector')
+
+
+class Filters(unittest.TestCase):
+    def test_match(self):
+        self.assertTrue(netflow.Filter('dst port 443 and bytes > 1k').match(a_flow()))
+        self.assertFalse(netflow.Filter('dst port 80').match(a_flow()))
+
+
+if __name__ == '__main__':
+    unittest.main()

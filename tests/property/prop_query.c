@@ -1,0 +1,511 @@
+/* Random queries over random flows: the memory store and columns of every form give what a plain evaluation,
+ * flow by flow, gives: the same rows, in the same order, with the same totals. */
+#include <CUnit/Basic.h>
+
+#include "column_source.h"
+#include "query/derive.h"
+#include "query/exec.h"
+#include "record/fields.h"
+
+#include <netflow/filter.h>
+#include <netflow/store.h>
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { FLOWS = 300, ROUNDS = 700, COLUMNS = 16, TEXT = 256 };
+
+#define HOUR_START INT64_C(1795440000000000)
+
+/* What a query shall return. */
+typedef struct row {
+    nfl_value columns[COLUMNS];
+    nfl_value keys[COLUMNS];
+    nfl_value order;
+    nfl_usec bucket;
+    size_t sequence;
+    uint64_t words[NFL_FIELD_STORED_COUNT]; /* sums, least, largest */
+    nfl_ip addresses[NFL_FIELD_STORED_COUNT];
+    uint64_t seen;
+} row;
+
+typedef struct test_case {
+    test_random random;
+    nfl_flow flows[FLOWS];
+    nfl_query query;
+    char filter[TEXT], group_by[TEXT], columns[TEXT], order_by[TEXT];
+    uint32_t keys[COLUMNS], outputs[COLUMNS]; /* NFL_FIELD_* */
+    unsigned key_count, output_count;
+    uint32_t order;
+    int ordered, grouped;
+    row rows[FLOWS];
+    size_t row_count;
+    uint64_t matched, bytes, packets, groups;
+} test_case;
+
+/* --- Queries ---- */
+
+static const uint32_t key_fields[] = {
+    NFL_FIELD_SRC,      NFL_FIELD_DST,    NFL_FIELD_PROTO,     NFL_FIELD_DST_PORT, NFL_FIELD_IN_IF,
+    NFL_FIELD_EXPORTER, NFL_FIELD_SRC_AS, NFL_FIELD_TCP_FLAGS, NFL_FIELD_VERSION,  NFL_FIELD_DOMAIN,
+    NFL_FIELD_RECEIVED, NFL_FIELD_TOS,    NFL_FIELD_LAST};
+static const uint32_t column_fields[] = {
+    NFL_FIELD_BYTES,   NFL_FIELD_PACKETS,  NFL_FIELD_FLOWS,    NFL_FIELD_FIRST,
+    NFL_FIELD_LAST,    NFL_FIELD_DURATION, NFL_FIELD_BPS,      NFL_FIELD_PPS,
+    NFL_FIELD_BPP,     NFL_FIELD_OUT_IF,   NFL_FIELD_DST_AS,   NFL_FIELD_SRC_PORT,
+    NFL_FIELD_SRC_MAC, NFL_FIELD_NEXT_HOP, NFL_FIELD_SAMPLING, NFL_FIELD_DST};
+static const char *const filters[] = {"",
+                                      "",
+                                      "tcp",
+                                      "not tcp",
+                                      "src net 10.0.0.0/16",
+                                      "dst port 443 or udp",
+                                      "exists src_as",
+                                      "in_if < 4 and not flags S",
+                                      "port in (53, 80)",
+                                      "proto 200",
+                                      "duration > 1s"};
+
+static uint32_t choose(test_case *t, const uint32_t *from, size_t n)
+{
+    return from[test_below(&t->random, n)];
+}
+
+static void append_name(char *list, uint32_t field)
+{
+    size_t len = strlen(list);
+    snprintf(list + len, TEXT - len, "%s%s", len ? "," : "", (const char *)nfl__field_row(field)->name);
+}
+
+static int is_output(const test_case *t, uint32_t field)
+{
+    for (unsigned i = 0; i < t->output_count; i++)
+        if (t->outputs[i] == field)
+            return 1;
+    return 0;
+}
+
+static void add_output(test_case *t, uint32_t field, char *list)
+{
+    if (is_output(t, field))
+        return;
+    t->outputs[t->output_count++] = field;
+    if (list)
+        append_name(list, field);
+}
+
+static void choose_fields(test_case *t)
+{
+    unsigned keys = (unsigned)test_below(&t->random, 4);
+    t->output_count = t->key_count = 0;
+    t->group_by[0] = t->columns[0] = 0;
+    t->query.bucket_us =
+        test_chance(&t->random, 25) ? (nfl_usec)(1 + test_below(&t->random, 900)) * 1000000 : 0;
+    if (t->query.bucket_us)
+        add_output(t, NFL_FIELD_TIME, NULL);
+    for (unsigned i = 0; i < keys; i++) {
+        uint32_t field = choose(t, key_fields, sizeof key_fields / sizeof *key_fields);
+        if (is_output(t, field))
+            continue;
+        t->keys[t->key_count++] = field;
+        add_output(t, field, t->group_by);
+    }
+    t->grouped = t->key_count > 0 || t->query.bucket_us > 0;
+    unsigned columns = 1 + (unsigned)test_below(&t->random, 5);
+    for (unsigned i = 0; i < columns; i++)
+        add_output(t, choose(t, column_fields, sizeof column_fields / sizeof *column_fields), t->columns);
+}
+
+static void choose_order(test_case *t)
+{
+    t->order_by[0] = 0;
+    t->ordered = t->grouped;
+    t->order = NFL_FIELD_BYTES;
+    if (test_chance(&t->random, 60)) {
+        t->ordered = 1;
+        t->order = test_chance(&t->random, 30)
+                       ? choose(t, key_fields, sizeof key_fields / sizeof *key_fields)
+                       : choose(t, column_fields, sizeof column_fields / sizeof *column_fields);
+        if (t->query.bucket_us && test_chance(&t->random, 20)) {
+            t->order = NFL_FIELD_TIME;
+            t->ordered = 0;
+        }
+        append_name(t->order_by, t->order);
+    }
+}
+
+static void choose_query(test_case *t)
+{
+    memset(&t->query, 0, sizeof t->query);
+    t->query.struct_size = sizeof t->query;
+    choose_fields(t);
+    choose_order(t);
+    strcpy(t->filter, filters[test_below(&t->random, sizeof filters / sizeof *filters)]);
+    t->query.filter = t->filter;
+    t->query.group_by = t->key_count ? t->group_by : NULL;
+    t->query.columns = t->columns[0] ? t->columns : NULL;
+    t->query.order_by = t->order_by[0] ? t->order_by : NULL;
+    if (!t->query.columns) { /* all chosen were keys */
+        static const uint32_t usual[] = {NFL_FIELD_BYTES, NFL_FIELD_PACKETS, NFL_FIELD_FLOWS};
+        for (unsigned i = 0; i < 3; i++)
+            add_output(t, usual[i], NULL);
+    }
+    t->query.flags = (test_chance(&t->random, 30) ? NFL_QUERY_UNSCALED : 0) |
+                     (test_chance(&t->random, 30) ? NFL_QUERY_ASCENDING : 0);
+    t->query.limit = test_chance(&t->random, 60) ? 1 + test_below(&t->random, 20) : 0;
+    t->query.offset = test_chance(&t->random, 30) ? test_below(&t->random, 20) : 0;
+    t->query.from_us =
+        test_chance(&t->random, 30) ? HOUR_START + (nfl_usec)test_below(&t->random, 2000) * 1000000 : 0;
+    t->query.to_us =
+        test_chance(&t->random, 30) ? HOUR_START + (nfl_usec)test_below(&t->random, 4000) * 1000000 : 0;
+}
+
+/* --- The plain evaluation ---- */
+
+static nfl_value get(const nfl_flow *flow, uint32_t field)
+{
+    nfl_value value = {.struct_size = sizeof value};
+    nfl_flow_get(flow, field, &value);
+    return value;
+}
+
+static int compare_values(const nfl_value *a, const nfl_value *b)
+{
+    if (a->present != b->present)
+        return a->present ? 1 : -1;
+    if (a->type == NFL_TYPE_IP)
+        return nfl_ip_compare(&a->ip, &b->ip);
+    if (a->type == NFL_TYPE_TIME)
+        return (int64_t)a->u64 < (int64_t)b->u64 ? -1 : (int64_t)a->u64 > (int64_t)b->u64;
+    return a->u64 < b->u64 ? -1 : a->u64 > b->u64;
+}
+
+static const test_case *sorting; /* qsort has no context */
+
+static int compare_keys(const row *a, const row *b)
+{
+    for (unsigned i = 0; i < sorting->key_count; i++)
+        if (a->keys[i].present != b->keys[i].present)
+            return a->keys[i].present ? 1 : -1;
+    for (unsigned i = 0; i < sorting->key_count; i++) {
+        int order = compare_values(&a->keys[i], &b->keys[i]);
+        if (order)
+            return order;
+    }
+    return a->sequence < b->sequence ? -1 : a->sequence > b->sequence;
+}
+
+static int compare_ranks(const row *a, const row *b)
+{
+    int ascending = (sorting->query.flags & NFL_QUERY_ASCENDING) != 0;
+    if (sorting->ordered) {
+        if (a->order.present != b->order.present)
+            return a->order.present ? -1 : 1;
+        int order = compare_values(&a->order, &b->order);
+        if (order)
+            return ascending ? order : -order;
+    }
+    return sorting->grouped ? compare_keys(a, b) : a->sequence < b->sequence ? -1 : a->sequence > b->sequence;
+}
+
+static int compare_rows(const void *left, const void *right)
+{
+    const row *a = left, *b = right;
+    int newest_first = sorting->order == NFL_FIELD_TIME && !(sorting->query.flags & NFL_QUERY_ASCENDING);
+    if (a->bucket != b->bucket)
+        return (a->bucket < b->bucket) != newest_first ? -1 : 1;
+    return compare_ranks(a, b);
+}
+
+static int compare_totals(const void *left, const void *right)
+{
+    return compare_ranks(left, right);
+}
+
+static void aggregate(row *r, const nfl_flow *flow)
+{
+    for (uint32_t field = 0; field < NFL_FIELD_STORED_COUNT; field++) {
+        nfl_value value = get(flow, field);
+        uint64_t *word = &r->words[field];
+        int seen = (int)(r->seen >> field & 1);
+        if (!value.present)
+            continue;
+        r->seen |= NFL_HAS(field);
+        if (value.type == NFL_TYPE_IP) {
+            if (!seen || nfl_ip_compare(&value.ip, &r->addresses[field]) > 0)
+                r->addresses[field] = value.ip;
+        } else if (value.kind == NFL_KIND_COUNTER) {
+            *word += value.u64;
+        } else if (value.kind == NFL_KIND_FLAGS) {
+            *word |= value.u64;
+        } else if (!seen || (field == NFL_FIELD_FIRST ? value.u64 < *word : value.u64 > *word)) {
+            *word = value.u64;
+        }
+    }
+}
+
+static void merge(row *to, const row *from)
+{
+    for (uint32_t field = 0; field < NFL_FIELD_STORED_COUNT; field++) {
+        uint8_t kind = nfl__field_row(field)->kind;
+        int seen = (int)(to->seen >> field & 1);
+        if (!(from->seen >> field & 1))
+            continue;
+        to->seen |= NFL_HAS(field);
+        if (kind == NFL_KIND_COUNTER)
+            to->words[field] += from->words[field];
+        else if (kind == NFL_KIND_FLAGS)
+            to->words[field] |= from->words[field];
+        else if (!seen || (field == NFL_FIELD_FIRST ? from->words[field] < to->words[field]
+                                                    : from->words[field] > to->words[field]))
+            to->words[field] = from->words[field];
+        if (!seen || nfl_ip_compare(&from->addresses[field], &to->addresses[field]) > 0)
+            to->addresses[field] = from->addresses[field];
+    }
+}
+
+static nfl_value group_value(const test_case *t, const row *r, uint32_t field)
+{
+    const nfl_field_info *info = nfl__field_row(field);
+    nfl_value value = {.struct_size = sizeof value, .type = info->type, .kind = info->kind};
+    nfl_usec duration =
+        nfl__duration((nfl_usec)r->words[NFL_FIELD_FIRST], (nfl_usec)r->words[NFL_FIELD_LAST]);
+    for (unsigned i = 0; i < t->key_count; i++)
+        if (t->keys[i] == field)
+            return r->keys[i];
+    uint64_t needs = nfl__derive_reads(field);
+    value.present = (r->seen & needs) == needs;
+    if (!value.present)
+        return value;
+    switch (field) {
+    case NFL_FIELD_TIME:
+        value.u64 = (uint64_t)r->bucket;
+        break;
+    case NFL_FIELD_DURATION:
+        value.u64 = (uint64_t)duration;
+        break;
+    case NFL_FIELD_BPS:
+        value.u64 = nfl__bits_per_second(r->words[NFL_FIELD_BYTES], duration);
+        break;
+    case NFL_FIELD_PPS:
+        value.u64 = nfl__per_second(r->words[NFL_FIELD_PACKETS], duration);
+        break;
+    case NFL_FIELD_BPP:
+        value.u64 = r->words[NFL_FIELD_BYTES] / r->words[NFL_FIELD_PACKETS];
+        break;
+    default:
+        value.present = r->seen >> field & 1;
+        value.u64 = value.present && info->type != NFL_TYPE_IP ? r->words[field] : 0;
+        if (value.present)
+            value.ip = r->addresses[field];
+    }
+    return value;
+}
+
+static row *find_group(test_case *t, const row *wanted)
+{
+    for (size_t i = 0; i < t->row_count; i++) {
+        int same = t->rows[i].bucket == wanted->bucket;
+        for (unsigned k = 0; k < t->key_count && same; k++)
+            same = compare_values(&t->rows[i].keys[k], &wanted->keys[k]) == 0;
+        if (same)
+            return &t->rows[i];
+    }
+    t->rows[t->row_count] = *wanted;
+    return &t->rows[t->row_count++];
+}
+
+static void add_flow(test_case *t, const nfl_flow *flow, size_t sequence)
+{
+    static row made;
+    memset(&made, 0, sizeof made);
+    for (unsigned k = 0; k < t->key_count; k++)
+        made.keys[k] = get(flow, t->keys[k]);
+    if (t->query.bucket_us)
+        made.bucket = flow->first_us / t->query.bucket_us * t->query.bucket_us;
+    if (t->grouped) {
+        aggregate(find_group(t, &made), flow);
+        return;
+    }
+    made.sequence = sequence;
+    for (unsigned i = 0; i < t->output_count; i++)
+        made.columns[i] = get(flow, t->outputs[i]);
+    made.order = get(flow, t->order);
+    t->rows[t->row_count++] = made;
+}
+
+/* With buckets and groups, limit and offset choose groups by their totals. */
+static void keep_groups(test_case *t)
+{
+    static row totals[FLOWS];
+    size_t count = 0, kept = 0;
+    for (size_t i = 0; i < t->row_count; i++) {
+        size_t at = 0;
+        while (at < count && compare_keys(&totals[at], &t->rows[i]) != 0)
+            at++;
+        if (at < count) {
+            merge(&totals[at], &t->rows[i]);
+        } else {
+            totals[count] = t->rows[i];
+            totals[count++].bucket = 0;
+        }
+    }
+    for (size_t i = 0; i < count; i++)
+        totals[i].order = group_value(t, &totals[i], t->order);
+    qsort(totals, count, sizeof *totals, compare_totals);
+    t->groups = count;
+    size_t start = t->query.offset < count ? (size_t)t->query.offset : count;
+    size_t stop = t->query.limit && t->query.limit < count - start ? start + (size_t)t->query.limit : count;
+    for (size_t i = 0; i < t->row_count; i++) {
+        int keep = 0;
+        for (size_t j = start; j < stop && !keep; j++)
+            keep = compare_keys(&totals[j], &t->rows[i]) == 0;
+        if (keep)
+            t->rows[kept++] = t->rows[i];
+    }
+    t->row_count = kept;
+}
+
+static void evaluate(test_case *t)
+{
+    nfl_filter *filter = NULL;
+    if (nfl_filter_new(t->filter, NULL, &filter, NULL) != NFL_OK)
+        abort();
+    t->row_count = 0;
+    t->matched = t->bytes = t->packets = 0;
+    for (size_t i = 0; i < FLOWS; i++) {
+        nfl_flow flow = t->flows[i];
+        if ((t->query.from_us && flow.first_us < t->query.from_us) ||
+            (t->query.to_us && flow.first_us >= t->query.to_us) || !nfl_filter_match(filter, &flow))
+            continue;
+        nfl_value sampling = get(&flow, NFL_FIELD_SAMPLING);
+        if (t->query.flags & NFL_QUERY_UNSCALED)
+            flow.sampling = 0;
+        t->matched++;
+        t->bytes += get(&flow, NFL_FIELD_BYTES).u64;
+        t->packets += get(&flow, NFL_FIELD_PACKETS).u64;
+        size_t before = t->row_count;
+        add_flow(t, &flow, i);
+        for (unsigned k = 0; k < t->output_count && !t->grouped && t->row_count > before; k++)
+            if (t->outputs[k] == NFL_FIELD_SAMPLING)
+                t->rows[before].columns[k] = sampling;
+        if (!t->grouped && t->order == NFL_FIELD_SAMPLING)
+            t->rows[before].order = sampling;
+        if (t->grouped && sampling.present) { /* unscaled flows keep their rate as a value */
+            static row key;
+            memset(&key, 0, sizeof key);
+            for (unsigned k = 0; k < t->key_count; k++)
+                key.keys[k] = get(&flow, t->keys[k]);
+            key.bucket = t->query.bucket_us ? flow.first_us / t->query.bucket_us * t->query.bucket_us : 0;
+            row *group = find_group(t, &key);
+            if (sampling.u64 > group->words[NFL_FIELD_SAMPLING])
+                group->words[NFL_FIELD_SAMPLING] = sampling.u64;
+        }
+    }
+    nfl_filter_free(filter);
+    t->groups = t->row_count;
+    sorting = t;
+    if (t->query.bucket_us && t->key_count)
+        keep_groups(t);
+    for (size_t i = 0; i < t->row_count && t->grouped; i++) {
+        t->rows[i].order = group_value(t, &t->rows[i], t->order);
+        for (unsigned k = 0; k < t->output_count; k++)
+            t->rows[i].columns[k] = group_value(t, &t->rows[i], t->outputs[k]);
+    }
+    qsort(t->rows, t->row_count, sizeof *t->rows, compare_rows);
+}
+
+/* --- Comparison ---- */
+
+static int same_row(const test_case *t, const nfl_cursor *cursor, const row *expected)
+{
+    for (unsigned i = 0; i < t->output_count; i++) {
+        nfl_value value = {.struct_size = sizeof value};
+        nfl_cursor_get(cursor, i, &value);
+        if (value.type != expected->columns[i].type || compare_values(&value, &expected->columns[i]) != 0)
+            return 0;
+    }
+    return 1;
+}
+
+static int same_result(const test_case *t, nfl_cursor *cursor)
+{
+    int by_group = t->query.bucket_us && t->key_count;
+    size_t start = by_group || t->query.offset > t->row_count ? 0 : (size_t)t->query.offset;
+    size_t stop = t->row_count;
+    if (!by_group && t->query.offset > t->row_count)
+        start = t->row_count;
+    if (!by_group && t->query.limit && t->query.limit < stop - start)
+        stop = start + (size_t)t->query.limit;
+    if (nfl_cursor_columns(cursor) != t->output_count)
+        return 0;
+    for (size_t i = start; i < stop; i++)
+        if (nfl_cursor_next(cursor, NULL) != NFL_OK || !same_row(t, cursor, &t->rows[i]))
+            return 0;
+    if (nfl_cursor_next(cursor, NULL) != NFL_DONE || nfl_cursor_next(cursor, NULL) != NFL_DONE)
+        return 0;
+    nfl_query_stats stats = {.struct_size = sizeof stats};
+    nfl_cursor_get_stats(cursor, &stats);
+    return stats.rows_matched == t->matched && stats.flows == t->matched && stats.bytes == t->bytes &&
+           stats.packets == t->packets && stats.groups == t->groups && stats.memory_bytes > 0;
+}
+
+static void report(const test_case *t, uint64_t seed, const char *where)
+{
+    printf("\n    NFL_SEED=%llu, %s: filter '%s' by '%s' columns '%s' order '%s' bucket %lld limit %llu "
+           "offset %llu flags %u\n",
+           (unsigned long long)seed, where, t->filter, t->group_by, t->columns, t->order_by,
+           (long long)t->query.bucket_us, (unsigned long long)t->query.limit,
+           (unsigned long long)t->query.offset, t->query.flags);
+    CU_FAIL("see above");
+}
+
+static int run_store(const test_case *t, nfl_store *store)
+{
+    nfl_cursor *cursor = NULL;
+    nfl_error err;
+    if (nfl_store_query(store, &t->query, &cursor, &err) != NFL_OK) {
+        printf("\n    %s\n", err.message);
+        return 0;
+    }
+    int same = same_result(t, cursor);
+    nfl_cursor_free(cursor);
+    return same;
+}
+
+static int run_columns(const test_case *t, uint32_t block_rows, uint64_t seed)
+{
+    test_columns columns;
+    nfl_cursor *cursor = NULL;
+    test_columns_init(&columns, t->flows, FLOWS, block_rows, seed);
+    if (nfl__query_run(&t->query, NULL, &columns.scannable, &cursor, NULL) != NFL_OK)
+        return 0;
+    int same = same_result(t, cursor);
+    nfl_cursor_free(cursor);
+    return same && columns.references == 0 && columns.opened == 0 && !columns.misuse;
+}
+
+static void test_queries_equal_a_plain_evaluation(void)
+{
+    static test_case t;
+    uint64_t seed = test_seed();
+    nfl_store *store = NULL;
+    t.random.state = seed;
+    for (size_t i = 0; i < FLOWS; i++)
+        test_flow_with_gaps(&t.random, &t.flows[i]);
+    CU_ASSERT_EQUAL_FATAL(nfl_store_new("mem:", NULL, &store, NULL), NFL_OK);
+    CU_ASSERT_EQUAL_FATAL(nfl_store_append(store, t.flows, FLOWS, sizeof *t.flows, NULL), NFL_OK);
+    for (unsigned round = 0; round < ROUNDS; round++) {
+        choose_query(&t);
+        evaluate(&t);
+        if (!run_store(&t, store))
+            report(&t, seed, "memory store");
+        if (!run_columns(&t, 200, seed + round))
+            report(&t, seed, "columns");
+        if (!run_columns(&t, 3, seed + round))
+            report(&t, seed, "small blocks");
+    }
+    nfl_store_free(store);
+}
+
+NFL_SUITE("query laws", {"queries equal a plain evaluation", test_queries_equal_a_plain_evaluation})
