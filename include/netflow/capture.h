@@ -42,6 +42,7 @@ NFL_API void nfl_capture_free(nfl_capture *capture);
  * @retval  NFL_E_FORMAT     Not a capture, or broken beyond repair; finished.
  * @retval  NFL_E_TRUNCATED  The file ends inside a packet; finished.
  * @retval  NFL_E_IO         Reading failed.
+ * @retval  NFL_E_NOMEM      Out of memory; finished.
  * @since 0.1
  */
 NFL_API NFL_MUST_USE nfl_status nfl_capture_next(nfl_capture *capture, const nfl_datagram **out,

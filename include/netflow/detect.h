@@ -70,7 +70,7 @@ typedef struct nfl_watch_opts {
     uint32_t max_connections; /**< Of the join; 0 = 65536. */
     NFL_PTR(const nfl_alloc *, alloc); /**< NULL = malloc. Copied. */
     uint32_t idle_s;      /**< Of the join; 0 = 60. */
-    uint32_t max_sources; /**< Hosts a detector remembers; 0 = 16384. About 500 bytes each and detector. */
+    uint32_t max_sources; /**< Hosts a detector remembers; 0 = 16384. About 600 bytes each and detector. */
     uint64_t seed;        /**< Secret of the hash tables. */
     NFL_PTR(const char *, detectors); /**< Names by comma, or NULL for all. */
     NFL_PTR(const char *, inside); /**< Own networks by comma; NULL = private and local ranges. */

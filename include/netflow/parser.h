@@ -17,6 +17,18 @@
  * data, sequence state for loss counters, and a boot time estimate. All of it is bounded by options.
  *
  * Any bytes are safe input: every call consumes, nothing is read beyond @p len, work is linear in it.
+ *
+ * How records become flows, where exporters differ:
+ * - ICMP and ICMPv6 have no ports: type and code are taken from elements 176 to 179, 32 or 139, or from the
+ *   destination port (v5, Cisco v9), and both ports are absent. Other protocols have no ICMP fields.
+ * - The first of repeated elements counts (RFC 7011 section 8: the outermost); nfl_parser_field() shows all.
+ * - Numbers may have any length; what does not fit its field becomes the field's largest value.
+ * - Times of v5 and v9 are signed 32-bit distances from sysUptime; their export time, sent in seconds, is refined by
+ *   what earlier datagrams told about the boot time. IPFIX elements 21 and 22 need element 160, in the record or
+ *   in options data. A flow without times has first = last = received and not the present bits.
+ * - The sampling rate is that of the record, else of its sampler (48, 302), its input interface, or the domain, as
+ *   options data told last; in v5 that of the header. Counters stay as sent.
+ * - nfl_flow::app is left 0; nfl_app_of() tells it.
  */
 #ifndef NETFLOW_PARSER_H
 #define NETFLOW_PARSER_H
@@ -41,7 +53,9 @@ typedef struct nfl_parser_opts {
     uint32_t struct_size;   /**< sizeof(nfl_parser_opts). */
     uint32_t flags;         /**< NFL_PARSER_* bits; unknown bits are ::NFL_E_ARG. */
     NFL_PTR(const nfl_alloc *, alloc); /**< NULL = malloc. Copied. */
-    uint32_t max_domains;   /**< Exporter + version + domain states kept; 0 = 4096. The least recently heard goes. */
+    /** Exporter + version + domain states kept; 0 = 4096. The least recently heard newcomer goes; one that has been in
+     *  service for a minute stays until it has been silent for half an hour. */
+    uint32_t max_domains;
     uint32_t max_templates; /**< Per domain; 0 = 1024. */
     uint32_t max_fields;    /**< Per template; 0 = 1024. */
     uint32_t template_ttl_s; /**< Templates not refreshed for so long are dropped; 0 = 7 days; UINT32_MAX = never. */
@@ -81,6 +95,8 @@ NFL_API void nfl_parser_free(nfl_parser *parser);
  * @retval  NFL_E_UNSUPPORTED  The version word is none this library decodes.
  * @retval  NFL_E_TRUNCATED    Shorter than its own header.
  * @retval  NFL_E_FORMAT       The header contradicts itself.
+ * @retval  NFL_E_LIMIT        A new domain, and all places are held by exporters in service.
+ * @retval  NFL_E_ARG          @p len is above 65535, or @p data is NULL and @p len is not 0.
  * @retval  NFL_E_NOMEM        Out of memory.
  * \rfc{3954,5.1} \rfc{7011,3.1} Cisco "NetFlow Export Datagram Format" (v5).
  * \threads{One at a time per parser.}
@@ -220,7 +236,7 @@ typedef struct nfl_parser_stats {
     uint64_t lost_flows;         /**< v5: flows missing by sequence number. */
     uint64_t lost_datagrams;     /**< v9: datagrams missing by sequence number. */
     uint64_t lost_records;       /**< IPFIX: data records missing by sequence number. */
-    uint64_t late_datagrams;     /**< Came after a younger one, were not lost. */
+    uint64_t late_datagrams;     /**< Came after a younger one, or twice. */
     uint64_t restarts;           /**< Exporter restarts detected. */
     uint64_t memory_bytes;       /**< Held now. */
 } nfl_parser_stats;

@@ -6,6 +6,8 @@
  * with extension headers; fragments of a datagram are put together within a small bound. Anything else in
  * the capture is counted and passed over.
  *
+ * Packets longer than 256 KiB are taken for damage in pcap and passed over in pcapng.
+ *
  * Bytes may be fed in any split. See capture.h for reading files.
  */
 #ifndef NETFLOW_PCAP_H
@@ -28,7 +30,7 @@ typedef struct nfl_datagram {
     uint16_t src_port;  /**< UDP source port. */
     uint16_t dst_port;  /**< UDP destination port. */
     uint32_t len;       /**< Bytes of payload. */
-    nfl_usec time_us;   /**< Time of capture. */
+    nfl_usec time_us;   /**< Time of capture; 0 when the capture does not tell. */
     NFL_PTR(const uint8_t *, data); /**< Payload. */
 } nfl_datagram;
 
@@ -82,6 +84,7 @@ NFL_API NFL_MUST_USE nfl_status nfl_pcap_feed(nfl_pcap *pcap, const void *data, 
  * @retval  NFL_DONE         End of the capture.
  * @retval  NFL_E_FORMAT     Not a capture, or broken beyond repair at nfl_error::offset; the reader is finished.
  * @retval  NFL_E_TRUNCATED  The capture ends inside a packet; all before it was returned.
+ * @retval  NFL_E_NOMEM      Out of memory for fragments or interfaces; the reader is finished.
  * @since 0.1
  */
 NFL_API NFL_MUST_USE nfl_status nfl_pcap_next(nfl_pcap *pcap, const nfl_datagram **out, nfl_error *err);

@@ -168,7 +168,8 @@ nfl__fan_slot *nfl__fanout_add(nfl__fanout *fanout, const nfl_ip *source, const 
     if (!slot)
         slot = fanout_take_slot(s, key, now_us);
     s->last_us = slot->last_us = now_us;
-    fanout_rotate(slot->recent, NFL__FANOUT_RECENT_PANES, &slot->recent_epoch, now_us / FANOUT_RECENT_PANE_US);
+    fanout_rotate(slot->recent, NFL__FANOUT_RECENT_PANES, &slot->recent_epoch,
+                  now_us / FANOUT_RECENT_PANE_US);
     fanout_rotate(slot->day, NFL__FANOUT_DAY_PANES, &slot->day_epoch, now_us / FANOUT_DAY_PANE_US);
     fanout_set_bit(&slot->recent[(uint64_t)slot->recent_epoch % NFL__FANOUT_RECENT_PANES], element);
     fanout_set_bit(&slot->day[(uint64_t)slot->day_epoch % NFL__FANOUT_DAY_PANES], element);

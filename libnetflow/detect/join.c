@@ -68,7 +68,7 @@ struct nfl_join {
     uint32_t slot_count;
     uint32_t free_head;
     uint32_t *buckets;
-    uint32_t *began; /* tag << 2 | 1 + end that began */
+    uint32_t *began;       /* tag << 2 | 1 + end that began */
     uint32_t bucket_count; /* power of two; of `began` too */
     uint32_t open_count;
     uint32_t max_open;
@@ -126,8 +126,9 @@ nfl_status nfl_join_new(const nfl_join_opts *opts, nfl_join **out, nfl_error *er
     join->idle_us = JOIN_SECOND * (o.idle_s ? o.idle_s : 60);
     join->max_open = o.max_connections ? o.max_connections : 65536;
     if (!join_allocate(join)) {
+        size_t wanted = nfl__mul(join->max_open, sizeof *join->slots);
         nfl_join_free(join);
-        return nfl__fail_nomem(err, nfl__mul(join->max_open, sizeof *join->slots));
+        return nfl__fail_nomem(err, wanted);
     }
     join_reset_links(join);
     *out = join;
@@ -441,8 +442,8 @@ static uint64_t join_sum(uint64_t a, uint64_t b)
 }
 
 /* A flow that passes two exporters is counted once: each side believes the first that told of it. */
-static void join_add_side(nfl__side *side, const nfl_flow *flow, uint32_t exporter, uint64_t packets, uint64_t bytes,
-                          uint16_t flags)
+static void join_add_side(nfl__side *side, const nfl_flow *flow, uint32_t exporter, uint64_t packets,
+                          uint64_t bytes, uint16_t flags)
 {
     if (!side->packets) {
         side->exporter = exporter;
@@ -473,7 +474,8 @@ static void join_add(nfl_join *join, join_slot *slot, const nfl_flow *flow, cons
     uint16_t answer = flow->proto == NFL__PROTO_ICMP || flow->proto == NFL__PROTO_ICMP6
                           ? (key->flags == NFL__ICMP_ASKED ? NFL__ICMP_ANSWERED : NFL__ICMP_ASKED)
                           : flow->reverse_tcp_flags;
-    join_add_side(&slot->talk.side[!key->from], flow, exporter, flow->reverse_packets, flow->reverse_bytes, answer);
+    join_add_side(&slot->talk.side[!key->from], flow, exporter, flow->reverse_packets, flow->reverse_bytes,
+                  answer);
 }
 
 void nfl_join_advance(nfl_join *join, nfl_usec now_us)

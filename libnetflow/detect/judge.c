@@ -10,7 +10,7 @@ int nfl__icmp_request(uint8_t proto, uint8_t type, int *answer)
     static const struct {
         uint8_t proto, request, reply;
     } pairs[] = {
-        {NFL__PROTO_ICMP, 8, 0},   {NFL__PROTO_ICMP, 13, 14}, {NFL__PROTO_ICMP, 15, 16},
+        {NFL__PROTO_ICMP, 8, 0},   {NFL__PROTO_ICMP, 13, 14},    {NFL__PROTO_ICMP, 15, 16},
         {NFL__PROTO_ICMP, 17, 18}, {NFL__PROTO_ICMP6, 128, 129},
     };
     for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++) {
@@ -99,7 +99,8 @@ static int judge_by_registered_port(const nfl__talk *talk)
 static nfl__verdict judge_initiator(const nfl__talk *talk)
 {
     static int (*const certain[])(const nfl__talk *) = {judge_by_syn, judge_by_icmp};
-    static int (*const guesses[])(const nfl__talk *) = {judge_by_system_port, judge_by_start, judge_by_registered_port};
+    static int (*const guesses[])(const nfl__talk *) = {judge_by_system_port, judge_by_start,
+                                                        judge_by_registered_port};
     nfl__verdict v = {talk->first_end, 1, NFL_OUTCOME_UNKNOWN};
     for (size_t i = 0; i < sizeof certain / sizeof *certain; i++) {
         int end = certain[i](talk);

@@ -25,7 +25,8 @@ static nfl_status networks_add(nfl__networks *networks, nfl__memory *memory, con
             err->offset += column;
         return status;
     }
-    if (!nfl__grow(memory, (void **)&networks->list, &networks->capacity, networks->count + 1, sizeof network))
+    if (!nfl__grow(memory, (void **)&networks->list, &networks->capacity, networks->count + 1,
+                   sizeof network))
         return nfl__fail_nomem(err, sizeof network);
     networks->list[networks->count++] = network;
     return NFL_OK;
@@ -54,7 +55,8 @@ void nfl__networks_free(nfl__networks *networks, nfl__memory *memory)
 int nfl__networks_contain(const nfl__networks *networks, const nfl_ip *ip)
 {
     for (size_t i = 0; i < networks->count; i++)
-        if (nfl_ip_compare(ip, &networks->list[i].first) >= 0 && nfl_ip_compare(ip, &networks->list[i].last) <= 0)
+        if (nfl_ip_compare(ip, &networks->list[i].first) >= 0 &&
+            nfl_ip_compare(ip, &networks->list[i].last) <= 0)
             return 1;
     return 0;
 }

@@ -18,7 +18,8 @@ typedef struct nfl__networks {
 } nfl__networks;
 
 /* text: prefixes by comma, blanks allowed; NULL = private and local ranges. */
-nfl_status nfl__networks_parse(nfl__networks *networks, nfl__memory *memory, const char *text, nfl_error *err);
+nfl_status nfl__networks_parse(nfl__networks *networks, nfl__memory *memory, const char *text,
+                               nfl_error *err);
 void nfl__networks_free(nfl__networks *networks, nfl__memory *memory);
 int nfl__networks_contain(const nfl__networks *networks, const nfl_ip *ip);
 

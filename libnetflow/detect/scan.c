@@ -37,7 +37,7 @@ typedef struct scan_episode {
     uint64_t id;
     nfl_usec first_us; /* flow time */
     nfl_usec last_us;
-    nfl_usec seen_us; /* received time of the last failure; 0 = unused */
+    nfl_usec seen_us;      /* received time of the last failure; 0 = unused */
     nfl_usec slow_from_us; /* received time from which on the slow tier may report */
     nfl_ip peers[NFL_FINDING_PEERS];
     uint64_t flows;
@@ -114,7 +114,8 @@ static uint32_t scan_vertical_threshold(const scan *s, const nfl_connection *c)
     return 15;
 }
 
-static uint8_t scan_vertical_soften(const scan *s, const nfl_connection *c, const nfl__fan_slot *slot, uint8_t severity)
+static uint8_t scan_vertical_soften(const scan *s, const nfl_connection *c, const nfl__fan_slot *slot,
+                                    uint8_t severity)
 {
     (void)s;
     (void)c;
@@ -122,15 +123,17 @@ static uint8_t scan_vertical_soften(const scan *s, const nfl_connection *c, cons
     return severity;
 }
 
-static void scan_vertical_describe(const nfl_connection *c, uint32_t observed, const char *within, nfl__report *r)
+static void scan_vertical_describe(const nfl_connection *c, uint32_t observed, const char *within,
+                                   nfl__report *r)
 {
     char src[NFL_IP_TEXT_SIZE], dst[NFL_IP_TEXT_SIZE];
     nfl_ip_format(&c->src, src, sizeof src);
     nfl_ip_format(&c->dst, dst, sizeof dst);
     r->finding.attack = "T1046";
-    snprintf(r->filter, sizeof r->filter, "src ip %s and dst ip %s and proto %s", src, dst, nfl_proto_name(c->proto));
-    snprintf(r->message, sizeof r->message, "%s failed to connect to %u different %s ports of %s within %s", src,
-             observed, nfl_proto_name(c->proto), dst, within);
+    snprintf(r->filter, sizeof r->filter, "src ip %s and dst ip %s and proto %s", src, dst,
+             nfl_proto_name(c->proto));
+    snprintf(r->message, sizeof r->message, "%s failed to connect to %u different %s ports of %s within %s",
+             src, observed, nfl_proto_name(c->proto), dst, within);
 }
 
 static const scan_kind scan_vertical = {
@@ -152,8 +155,8 @@ static const struct {
     uint16_t port;
     const char *attack;
 } scan_spread_ports[] = {
-    {22, "T1046,T1021.004"},  {23, "T1046"},            {135, "T1046,T1021.003"}, {139, "T1046,T1021.002"},
-    {445, "T1046,T1021.002"}, {1433, "T1046"},          {3389, "T1046,T1021.001"}, {5900, "T1046,T1021.005"},
+    {22, "T1046,T1021.004"},  {23, "T1046"},   {135, "T1046,T1021.003"},  {139, "T1046,T1021.002"},
+    {445, "T1046,T1021.002"}, {1433, "T1046"}, {3389, "T1046,T1021.001"}, {5900, "T1046,T1021.005"},
 };
 
 static const char *scan_attack_of(uint16_t port)
@@ -199,7 +202,8 @@ static uint8_t scan_horizontal_soften(const scan *s, const nfl_connection *c, co
     return c->dst_port >= 1024 && slot->answered > failed / 10 ? NFL_SEVERITY_INFO : severity;
 }
 
-static void scan_horizontal_describe(const nfl_connection *c, uint32_t observed, const char *within, nfl__report *r)
+static void scan_horizontal_describe(const nfl_connection *c, uint32_t observed, const char *within,
+                                     nfl__report *r)
 {
     char src[NFL_IP_TEXT_SIZE];
     const char *proto = nfl_proto_name(c->proto), *service = nfl_service_name(c->proto, c->dst_port);
@@ -207,8 +211,9 @@ static void scan_horizontal_describe(const nfl_connection *c, uint32_t observed,
     nfl_ip_format(&c->src, src, sizeof src);
     r->finding.attack = attack ? attack : "T1046";
     snprintf(r->filter, sizeof r->filter, "src ip %s and dst port %u and proto %s", src, c->dst_port, proto);
-    snprintf(r->message, sizeof r->message, "%s failed to connect to %s port %u%s%s%s of %u different hosts within %s",
-             src, proto, c->dst_port, service ? " (" : "", service ? service : "", service ? ")" : "", observed, within);
+    snprintf(r->message, sizeof r->message,
+             "%s failed to connect to %s port %u%s%s%s of %u different hosts within %s", src, proto,
+             c->dst_port, service ? " (" : "", service ? service : "", service ? ")" : "", observed, within);
 }
 
 static const scan_kind scan_horizontal = {
@@ -243,7 +248,8 @@ static int scan_order_episodes(const scan_episode *a, const scan_episode *b)
     return a->seen_us < b->seen_us ? -1 : a->seen_us > b->seen_us;
 }
 
-static void scan_begin(const scan *s, scan_episode *e, const nfl_connection *c, const nfl_ip *key, uint32_t distinct)
+static void scan_begin(const scan *s, scan_episode *e, const nfl_connection *c, const nfl_ip *key,
+                       uint32_t distinct)
 {
     struct {
         nfl_ip source, key;
@@ -252,14 +258,16 @@ static void scan_begin(const scan *s, scan_episode *e, const nfl_connection *c, 
     memset(e, 0, sizeof *e);
     e->source = c->src;
     e->key = *key;
-    e->id = nfl__hash(&identity, sizeof identity, s->seed ^ nfl__hash(s->kind->name, strlen(s->kind->name), 0));
+    e->id =
+        nfl__hash(&identity, sizeof identity, s->seed ^ nfl__hash(s->kind->name, strlen(s->kind->name), 0));
     e->first_us = c->first_us;
     e->zeros = SCAN_EPISODE_BITS;
     e->distinct_fixed = (uint64_t)(distinct ? distinct - 1 : 0) << 16;
     e->flows = distinct ? distinct - 1 : 0; /* those before, at least */
 }
 
-static scan_episode *scan_open_episode(scan *s, nfl__fan_slot *slot, const nfl_connection *c, uint32_t distinct)
+static scan_episode *scan_open_episode(scan *s, nfl__fan_slot *slot, const nfl_connection *c,
+                                       uint32_t distinct)
 {
     scan_episode *e = s->episodes;
     for (uint32_t i = 1; i < s->episode_count; i++)

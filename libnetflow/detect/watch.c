@@ -43,7 +43,8 @@ const char *nfl_detector_about(size_t i)
 
 /* ---- creation ---- */
 
-static nfl_status watch_find_detector(const char *name, size_t len, size_t column, size_t *found, nfl_error *err)
+static nfl_status watch_find_detector(const char *name, size_t len, size_t column, size_t *found,
+                                      nfl_error *err)
 {
     for (size_t i = 0; i < WATCH_DETECTORS; i++) {
         if (strlen(watch_detectors[i]->name) == len && memcmp(watch_detectors[i]->name, name, len) == 0) {
@@ -51,7 +52,8 @@ static nfl_status watch_find_detector(const char *name, size_t len, size_t colum
             return NFL_OK;
         }
     }
-    return nfl__fail(err, NFL_E_NOT_FOUND, column, "no detector is called '%.*s'", (int)(len < 100 ? len : 100), name);
+    return nfl__fail(err, NFL_E_NOT_FOUND, column, "no detector is called '%.*s'",
+                     (int)(len < 100 ? len : 100), name);
 }
 
 /* Names by comma, NULL = all; wanted has WATCH_DETECTORS flags. */
@@ -92,7 +94,8 @@ nfl_status nfl_watch_new(const nfl_watch_opts *opts, nfl_watch **out, nfl_error 
     uint8_t wanted[WATCH_DETECTORS];
     NFL_TRY(nfl__opts_read(&o, sizeof o, opts, err));
     if (o.max_sources > WATCH_MAX_SOURCES)
-        return nfl__fail(err, NFL_E_ARG, NFL_NO_OFFSET, "%u sources, at most %u", o.max_sources, WATCH_MAX_SOURCES);
+        return nfl__fail(err, NFL_E_ARG, NFL_NO_OFFSET, "%u sources, at most %u", o.max_sources,
+                         WATCH_MAX_SOURCES);
     NFL_TRY(watch_choose(o.detectors, wanted, err));
     nfl__memory memory;
     nfl__memory_init(&memory, o.alloc, 0);

@@ -10,21 +10,15 @@
  * Values are native integers of the field's width (nfl_field_info) or 16-byte nfl_ip, aligned to their
  * width (nfl_ip: to 8). `valid` is a bitmap, bit i % 64 of word i / 64 = row i has the field; NULL = all
  * rows have it. This is Arrow's memory layout (validity bitmap, values, dictionary), so that columns can
- * leave the library without a copy. Rows without the field hold 0 in `values` or code 0.
+ * leave the library without a copy. Rows without the field hold 0 in `values` or code 0. Columns of fields in
+ * NFL__FIELDS_ALWAYS are valid in every row.
  */
 #ifndef NFL_QUERY_BATCH_H
 #define NFL_QUERY_BATCH_H
 
-#include <netflow/flow.h>
+#include "record/fields.h"
 
 #define NFL__BATCH_ROWS 65536u
-
-/* Fields that nfl_flow always fills in, whatever `present` says (flow.h): every row of their columns is valid;
- * `first` is the arrival time where the exporter sent none, so that a time window never loses a flow. `last`
- * is valid only where it was sent: without it there is no duration and no rate. */
-#define NFL__FIELDS_ALWAYS                                                                   \
-    (NFL_HAS(NFL_FIELD_FIRST) | NFL_HAS(NFL_FIELD_RECEIVED) | NFL_HAS(NFL_FIELD_FLOWS) |     \
-     NFL_HAS(NFL_FIELD_EXPORTER) | NFL_HAS(NFL_FIELD_DOMAIN) | NFL_HAS(NFL_FIELD_VERSION))
 
 enum { NFL__COLUMN_NULL = 0, NFL__COLUMN_CONST = 1, NFL__COLUMN_PLAIN = 2, NFL__COLUMN_DICT = 3 };
 

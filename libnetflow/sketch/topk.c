@@ -134,9 +134,11 @@ nfl_status nfl_topk_new(const nfl_topk_opts *opts, nfl_topk **out, nfl_error *er
     uint32_t counters = o.counters ? o.counters : 4096;
     uint32_t key_len = o.key_len ? o.key_len : 16;
     if (counters > TOPK_MAX_COUNTERS)
-        return nfl__fail(err, NFL_E_ARG, NFL_NO_OFFSET, "%u counters, at most %u", counters, TOPK_MAX_COUNTERS);
+        return nfl__fail(err, NFL_E_ARG, NFL_NO_OFFSET, "%u counters, at most %u", counters,
+                         TOPK_MAX_COUNTERS);
     if (key_len > NFL_TOPK_MAX_KEY)
-        return nfl__fail(err, NFL_E_ARG, NFL_NO_OFFSET, "keys of %u bytes, at most %d", key_len, NFL_TOPK_MAX_KEY);
+        return nfl__fail(err, NFL_E_ARG, NFL_NO_OFFSET, "keys of %u bytes, at most %d", key_len,
+                         NFL_TOPK_MAX_KEY);
     nfl__memory memory;
     nfl__memory_init(&memory, o.alloc, 0);
     nfl_topk *topk = nfl__new(&memory, 1, sizeof *topk);

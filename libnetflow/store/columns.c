@@ -2,38 +2,29 @@
 
 #include <string.h>
 
-#define FIELD(number, ENUM, member, type, ...) \
-    [number] = {NFL_TYPE_##type, sizeof(((nfl_flow *)0)->member), offsetof(nfl_flow, member)},
-#define DERIVED(...)
-const nfl__stored_field nfl__stored_fields[NFL_FIELD_STORED_COUNT] = {
-#include "record/fields.def"
-};
-#undef FIELD
-#undef DERIVED
-
-void nfl__span_add(nfl__span *span, const nfl__span *more)
+void nfl__extent_add(nfl__extent *extent, const nfl__extent *more)
 {
     if (more->rows == 0)
         return;
-    if (span->rows == 0) {
-        *span = *more;
+    if (extent->rows == 0) {
+        *extent = *more;
         return;
     }
-    span->rows += more->rows;
-    if (more->received_min < span->received_min)
-        span->received_min = more->received_min;
-    if (more->received_max > span->received_max)
-        span->received_max = more->received_max;
-    if (more->first_min < span->first_min)
-        span->first_min = more->first_min;
-    if (more->first_max > span->first_max)
-        span->first_max = more->first_max;
+    extent->rows += more->rows;
+    if (more->received_min < extent->received_min)
+        extent->received_min = more->received_min;
+    if (more->received_max > extent->received_max)
+        extent->received_max = more->received_max;
+    if (more->first_min < extent->first_min)
+        extent->first_min = more->first_min;
+    if (more->first_max > extent->first_max)
+        extent->first_max = more->first_max;
 }
 
-void nfl__span_add_flow(nfl__span *span, const nfl_flow *flow)
+void nfl__extent_add_flow(nfl__extent *extent, const nfl_flow *flow)
 {
-    nfl__span one = {1, flow->received_us, flow->received_us, flow->first_us, flow->first_us};
-    nfl__span_add(span, &one);
+    nfl__extent one = {1, flow->received_us, flow->received_us, flow->first_us, flow->first_us};
+    nfl__extent_add(extent, &one);
 }
 
 static size_t columns_words(uint32_t rows)
@@ -65,7 +56,7 @@ void nfl__columns_release(nfl__columns *columns)
         return;
     nfl__memory memory = columns->memory;
     for (uint32_t f = 0; f < NFL_FIELD_STORED_COUNT; f++) {
-        nfl__delete(&memory, columns->values[f], columns->capacity, nfl__stored_fields[f].width);
+        nfl__delete(&memory, columns->values[f], columns->capacity, nfl__field_slots[f].width);
         nfl__delete(&memory, columns->valid[f], columns_words(columns->capacity), sizeof(uint64_t));
     }
     nfl__delete(&memory, columns, 1, sizeof *columns);
@@ -80,10 +71,10 @@ int nfl__columns_reserve(nfl__columns *columns, uint64_t fields)
 {
     for (uint64_t missing = fields & ~columns->fields; missing; missing &= missing - 1) {
         unsigned f = (unsigned)__builtin_ctzll(missing);
-        void *values = nfl__new(&columns->memory, columns->capacity, nfl__stored_fields[f].width);
+        void *values = nfl__new(&columns->memory, columns->capacity, nfl__field_slots[f].width);
         uint64_t *valid = nfl__new(&columns->memory, columns_words(columns->capacity), sizeof *valid);
         if (!values || !valid) {
-            nfl__delete(&columns->memory, values, columns->capacity, nfl__stored_fields[f].width);
+            nfl__delete(&columns->memory, values, columns->capacity, nfl__field_slots[f].width);
             nfl__delete(&columns->memory, valid, columns_words(columns->capacity), sizeof *valid);
             return 0;
         }
@@ -120,9 +111,9 @@ void nfl__columns_add(nfl__columns *columns, const nfl_flow *flow)
     uint32_t row = columns->rows++;
     for (uint64_t left = nfl__columns_fields_of(flow); left; left &= left - 1) {
         unsigned f = (unsigned)__builtin_ctzll(left);
-        size_t width = nfl__stored_fields[f].width;
+        size_t width = nfl__field_slots[f].width;
         columns_copy((uint8_t *)columns->values[f] + row * width,
-                     (const uint8_t *)flow + nfl__stored_fields[f].offset, width);
+                     (const uint8_t *)flow + nfl__field_slots[f].offset, width);
         if (flow->present & NFL_HAS(f))
             nfl__bit_set(columns->valid[f], row);
     }
@@ -131,7 +122,7 @@ void nfl__columns_add(nfl__columns *columns, const nfl_flow *flow)
 void nfl__columns_view(const nfl__columns *columns, uint32_t rows, uint32_t field, nfl__column *out)
 {
     memset(out, 0, sizeof *out);
-    out->width = nfl__stored_fields[field].width;
+    out->width = nfl__field_slots[field].width;
     if (rows == 0 || !(columns->fields & NFL_HAS(field)))
         return;
     out->form = NFL__COLUMN_PLAIN;
@@ -145,8 +136,8 @@ void nfl__columns_row(const nfl__columns *columns, uint32_t row, nfl_flow *out)
     out->struct_size = sizeof *out;
     for (uint64_t left = columns->fields; left; left &= left - 1) {
         unsigned f = (unsigned)__builtin_ctzll(left);
-        size_t width = nfl__stored_fields[f].width;
-        columns_copy((uint8_t *)out + nfl__stored_fields[f].offset,
+        size_t width = nfl__field_slots[f].width;
+        columns_copy((uint8_t *)out + nfl__field_slots[f].offset,
                      (const uint8_t *)columns->values[f] + row * width, width);
         if (nfl__bit_get(columns->valid[f], row))
             out->present |= NFL_HAS(f);
@@ -170,8 +161,8 @@ static void columns_zone_number(nfl__zone *zone, uint32_t field, const uint8_t *
                                 uint32_t n)
 {
     /* Flipping the sign bit makes signed order unsigned order. */
-    uint64_t flip = nfl__stored_fields[field].type == NFL_TYPE_TIME ? UINT64_C(1) << 63 : 0;
-    uint32_t width = nfl__stored_fields[field].width;
+    uint64_t flip = nfl__field_slots[field].type == NFL_TYPE_TIME ? UINT64_C(1) << 63 : 0;
+    uint32_t width = nfl__field_slots[field].width;
     uint64_t min = UINT64_MAX, max = 0;
     for (uint32_t i = 0; i < n; i++) {
         if (valid && !nfl__bit_get(valid, i))
@@ -192,7 +183,7 @@ void nfl__zone_compute(nfl__zone *zone, uint32_t field, const void *values, cons
     zone->all_null = 1;
     for (uint32_t i = 0; valid && i < n && !zone->has_null; i++)
         zone->has_null = !nfl__bit_get(valid, i);
-    if (nfl__stored_fields[field].type == NFL_TYPE_IP)
+    if (nfl__field_slots[field].type == NFL_TYPE_IP)
         columns_zone_ip(zone, values, valid, n);
     else
         columns_zone_number(zone, field, values, valid, n);

@@ -11,27 +11,19 @@
 #include "base/alloc.h"
 #include "query/batch.h"
 #include "query/source.h"
-
-/* Where the stored fields are in nfl_flow. */
-typedef struct nfl__stored_field {
-    uint8_t type; /* NFL_TYPE_* */
-    uint8_t width;
-    uint16_t offset;
-} nfl__stored_field;
-
-extern const nfl__stored_field nfl__stored_fields[NFL_FIELD_STORED_COUNT];
+#include "record/fields.h"
 
 #define NFL__FIELDS_STORED (UINT64_MAX >> (64 - NFL_FIELD_STORED_COUNT))
 
 /* Earliest and latest times of some rows; empty when rows is 0. */
-typedef struct nfl__span {
+typedef struct nfl__extent {
     uint64_t rows;
     nfl_usec received_min, received_max;
     nfl_usec first_min, first_max;
-} nfl__span;
+} nfl__extent;
 
-void nfl__span_add(nfl__span *span, const nfl__span *more);
-void nfl__span_add_flow(nfl__span *span, const nfl_flow *flow);
+void nfl__extent_add(nfl__extent *extent, const nfl__extent *more);
+void nfl__extent_add_flow(nfl__extent *extent, const nfl_flow *flow);
 
 typedef struct nfl__columns {
     nfl__memory memory;

@@ -80,8 +80,8 @@ static void report(const nfl_topk *topk, const uint64_t *exact, double exponent,
         error += (double)(truth - lower) / (double)truth;
     }
     printf("topk zipf=%.1f memory_kb=%zu recall@100=%.2f relative_error=%.4f certain=%u bounds_broken=%u "
-           "ns_per_add=%.0f\n", exponent, nfl_topk_memory(topk) / 1024, found / (double)TOP, error / TOP,
-           certain, broken, ns);
+           "ns_per_add=%.0f\n",
+           exponent, nfl_topk_memory(topk) / 1024, found / (double)TOP, error / TOP, certain, broken, ns);
 }
 
 /* What is fed, made before the clock runs. */

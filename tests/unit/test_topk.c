@@ -121,7 +121,8 @@ static void test_options_out_of_range_are_refused(void)
 
 static void test_merging_adds_weights(void)
 {
-    nfl_topk *a = topk_make(64, 1), *b = topk_make(64, 1), *other = topk_make(64, 2), *small = topk_make(8, 1);
+    nfl_topk *a = topk_make(64, 1), *b = topk_make(64, 1), *other = topk_make(64, 2),
+             *small = topk_make(8, 1);
     topk_add_number(a, 1, 10);
     topk_add_number(b, 1, 5);
     topk_add_number(b, 2, 7);
@@ -226,9 +227,12 @@ static void test_forged_structure_is_refused(void)
         size_t at;
         uint8_t value;
     } t[] = {
-        {"more buckets than there are", 32, 200}, {"bucket index too large", 36, 99},
-        {"no counter in a bucket", 40, 0},        {"nine counters in a bucket", 40, 9},
-        {"count is zero", 41, 0},                 {"error above count", 42, 0x7f},
+        {"more buckets than there are", 32, 200},
+        {"bucket index too large", 36, 99},
+        {"no counter in a bucket", 40, 0},
+        {"nine counters in a bucket", 40, 9},
+        {"count is zero", 41, 0},
+        {"error above count", 42, 0x7f},
         {"key of another bucket", 43, 0xee},
     };
     nfl_topk *a = topk_make(32, 1);

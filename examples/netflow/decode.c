@@ -1,0 +1,205 @@
+/* netflow decode FILE...: what export datagrams say, one JSON object a line, nothing left out.
+ *
+ * Prints the datagrams of a capture in order: header, templates, withdrawals, records with every field as raw
+ * octets, sets without template. Data sets that come before their template are shown as such and not kept, so that
+ * the output tells the datagrams and not the decoder's memory. Malformed parts are reported on standard error and
+ * passed over. */
+#include <netflow/capture.h>
+#include <netflow/parser.h>
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+int command_decode(int argc, char **argv);
+
+static void decode_address(const nfl_ip *ip)
+{
+    char text[NFL_IP_TEXT_SIZE];
+    nfl_ip_format(ip, text, sizeof text);
+    printf("\"%s\"", text);
+}
+
+static void decode_hex(const uint8_t *data, uint32_t len)
+{
+    static const char digits[] = "0123456789abcdef";
+    for (uint32_t i = 0; i < len; i++) {
+        putchar(digits[data[i] >> 4]);
+        putchar(digits[data[i] & 15]);
+    }
+}
+
+static void decode_header(const nfl_export_header *h, const nfl_ip *exporter)
+{
+    printf("{\"ev\": \"header\", \"ver\": %u, ", h->version);
+    if (h->version == 10)
+        printf("\"length\": %u, \"secs\": %u, \"seq\": %u, \"odid\": %u", h->length, h->seconds, h->sequence,
+               h->domain);
+    else
+        printf("\"count\": %u, \"uptime\": %u, \"secs\": %u, ", h->count, h->uptime_ms, h->seconds);
+    if (h->version == 9)
+        printf("\"seq\": %u, \"odid\": %u", h->sequence, h->domain);
+    else if (h->version == 5)
+        printf("\"nsecs\": %u, \"seq\": %u, \"engine_type\": %u, \"engine_id\": %u, \"sampling\": %u",
+               h->nanoseconds, h->sequence, h->domain >> 8, h->domain & 255, h->sampling);
+    printf(", \"exporter\": ");
+    decode_address(exporter);
+    puts("}");
+}
+
+static void decode_template(const nfl_event *event)
+{
+    printf("{\"ev\": \"template\", \"ver\": %u, \"odid\": %u, \"id\": %u, \"kind\": \"%s\", \"scope\": %u, "
+           "\"fields\": [",
+           event->version, event->domain, event->template_id, event->options ? "options" : "data",
+           event->scope_count);
+    for (uint32_t i = 0; i < event->field_count; i++)
+        printf("%s[%u, %u, %u]", i ? ", " : "", event->fields[i].pen, event->fields[i].id,
+               event->fields[i].len);
+    puts("]}");
+}
+
+static void decode_record(const nfl_parser *parser, const nfl_event *event)
+{
+    printf("{\"ev\": \"%s\", \"ver\": %u, \"odid\": %u, \"tmpl\": %u, \"fields\": [",
+           event->kind == NFL_EVENT_OPTIONS ? "options" : "record", event->version, event->domain,
+           event->template_id);
+    nfl_record_field field;
+    for (uint32_t i = 0; nfl_parser_field(parser, i, &field) == NFL_OK; i++) {
+        printf("%s[%u, %u, %u, \"", i ? ", " : "", field.pen, field.id, field.len);
+        decode_hex(field.data, field.len);
+        fputs("\"]", stdout);
+    }
+    puts("]}");
+}
+
+/* Layout of a v5 record: name and bytes; 0 = an address. */
+static const struct {
+    const char *name;
+    unsigned len;
+} decode_v5_fields[] = {
+    {"srcaddr", 0}, {"dstaddr", 0}, {"nexthop", 0},   {"input", 2},    {"output", 2},
+    {"dPkts", 4},   {"dOctets", 4}, {"first", 4},     {"last", 4},     {"srcport", 2},
+    {"dstport", 2}, {"pad1", 1},    {"tcp_flags", 1}, {"prot", 1},     {"tos", 1},
+    {"src_as", 2},  {"dst_as", 2},  {"src_mask", 1},  {"dst_mask", 1}, {"pad2", 2},
+};
+
+static void decode_v5(const uint8_t *p)
+{
+    printf("{\"ev\": \"v5\"");
+    for (size_t i = 0; i < sizeof decode_v5_fields / sizeof *decode_v5_fields; i++) {
+        unsigned len = decode_v5_fields[i].len;
+        if (!len) {
+            printf(", \"%s\": \"%u.%u.%u.%u\"", decode_v5_fields[i].name, p[0], p[1], p[2], p[3]);
+            p += 4;
+            continue;
+        }
+        uint32_t value = 0;
+        for (unsigned j = 0; j < len; j++)
+            value = value << 8 | *p++;
+        printf(", \"%s\": %" PRIu32, decode_v5_fields[i].name, value);
+    }
+    puts("}");
+}
+
+static void decode_event(const nfl_parser *parser, const nfl_event *event, const nfl_datagram *datagram)
+{
+    switch (event->kind) {
+    case NFL_EVENT_HEADER:
+        decode_header(event->header, &datagram->src);
+        break;
+    case NFL_EVENT_TEMPLATE:
+        decode_template(event);
+        break;
+    case NFL_EVENT_WITHDRAW:
+        printf("{\"ev\": \"withdraw\", \"odid\": %u, \"id\": %u, \"set\": %u}\n", event->domain,
+               event->template_id, event->set_id);
+        break;
+    case NFL_EVENT_RECORD:
+    case NFL_EVENT_OPTIONS:
+        if (event->version == 5)
+            decode_v5(datagram->data + event->offset);
+        else
+            decode_record(parser, event);
+        break;
+    case NFL_EVENT_UNKNOWN_SET:
+        printf("{\"ev\": \"unknown_set\", \"ver\": %u, \"odid\": %u, \"id\": %u, \"len\": %u}\n",
+               event->version, event->domain, event->set_id, event->len);
+        break;
+    default:
+        printf("{\"ev\": \"zero_record_template\", \"id\": %u}\n", event->set_id);
+    }
+}
+
+static void decode_complain(const char *path, uint64_t number, const nfl_error *err)
+{
+    fprintf(stderr, "%s: datagram %" PRIu64 ": %s\n", path, number, err->message);
+}
+
+static void decode_datagram(nfl_parser *parser, const char *path, uint64_t number,
+                            const nfl_datagram *datagram)
+{
+    nfl_error err;
+    printf("{\"ev\": \"datagram\", \"n\": %" PRIu64 ", \"exporter\": ", number);
+    decode_address(&datagram->src);
+    printf(", \"len\": %u}\n", datagram->len);
+    nfl_status status =
+        nfl_parser_feed(parser, &datagram->src, datagram->time_us, datagram->data, datagram->len, &err);
+    if (status < 0) {
+        decode_complain(path, number, &err);
+        return;
+    }
+    const nfl_event *event;
+    while ((status = nfl_parser_next_event(parser, &event, &err)) != NFL_DONE) {
+        if (status == NFL_OK)
+            decode_event(parser, event, datagram);
+        else
+            decode_complain(path, number, &err);
+    }
+}
+
+/* 0, or 1 when the file cannot be read to its end. */
+static int decode_file(nfl_parser *parser, const char *path)
+{
+    nfl_error err;
+    nfl_capture *capture = NULL;
+    if (nfl_capture_new(path, NULL, &capture, &err) < 0) {
+        fprintf(stderr, "%s: %s\n", path, err.message);
+        return 1;
+    }
+    const nfl_datagram *datagram;
+    nfl_status status;
+    for (uint64_t n = 1; (status = nfl_capture_next(capture, &datagram, &err)) == NFL_OK; n++)
+        decode_datagram(parser, path, n, datagram);
+    nfl_capture_free(capture);
+    if (status < 0)
+        fprintf(stderr, "%s: %s\n", path, err.message);
+    return status < 0;
+}
+
+int command_decode(int argc, char **argv)
+{
+    if (argc < 2 || strcmp(argv[1], "--help") == 0) {
+        FILE *to = argc < 2 ? stderr : stdout;
+        fputs("usage: netflow decode FILE...\n"
+              "Print every datagram of capture files (pcap, pcapng, - for standard input) as JSON lines.\n",
+              to);
+        return argc < 2 ? 2 : 0;
+    }
+    nfl_error err;
+    nfl_parser *parser = NULL;
+    NFL_OPTS(nfl_parser_opts, opts, .flags = NFL_PARSER_NO_PENDING);
+    if (nfl_parser_new(&opts, &parser, &err) < 0) {
+        fprintf(stderr, "netflow decode: %s\n", err.message);
+        return 1;
+    }
+    int failed = 0;
+    for (int i = 1; i < argc; i++)
+        failed |= decode_file(parser, argv[i]);
+    nfl_parser_free(parser);
+    if (fflush(stdout) != 0 || ferror(stdout)) {
+        perror("netflow decode: standard output");
+        failed = 1;
+    }
+    return failed;
+}

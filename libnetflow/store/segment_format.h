@@ -1,0 +1,20 @@
+/* Constants of segment files, shared by the writing and the reading half; see segment.h. */
+#ifndef NFL_STORE_SEGMENT_FORMAT_H
+#define NFL_STORE_SEGMENT_FORMAT_H
+
+#define SEGMENT_MAGIC "NFLSEG1\n"
+#define SEGMENT_END_MAGIC "NFLSEGE\n"
+
+enum {
+    SEGMENT_VERSION = 1,
+    SEGMENT_HEAD = 16,
+    SEGMENT_FOOTER = 48,
+    SEGMENT_SECTION = 32,       /* entry of the section table */
+    SEGMENT_DIRECTORY = 1,      /* section type */
+    SEGMENT_MUST_UNDERSTAND = 1, /* section flag */
+    SEGMENT_DIRECTORY_HEAD = 48,
+    SEGMENT_CHUNK_HAS_NULL = 1, /* chunk flags */
+    SEGMENT_CHUNK_ADDRESSES = 2
+};
+
+#endif

@@ -1,0 +1,239 @@
+#include "base/error.h"
+#include "base/hash.h"
+#include "base/rd.h"
+#include "store/segment.h"
+#include "store/segment_format.h"
+
+#include <errno.h>
+
+static nfl_status segment_corrupt(const nfl__segment *segment, uint64_t offset, const char *what, nfl_error *err)
+{
+    return nfl__fail(err, NFL_E_CORRUPT, offset, "%s: %s", segment->name, what);
+}
+
+/* --- directory --- */
+
+static void segment_read_zone(nfl__rd *rd, int addresses, int has_null, nfl__zone *zone)
+{
+    zone->all_null = 0;
+    zone->has_null = (uint8_t)has_null;
+    if (!addresses) {
+        zone->min = nfl__rd_u64_le(rd);
+        zone->max = nfl__rd_u64_le(rd);
+        return;
+    }
+    const uint8_t *min = nfl__rd_bytes(rd, 16), *max = nfl__rd_bytes(rd, 16);
+    if (max) {
+        memcpy(&zone->min_ip, min, 16);
+        memcpy(&zone->max_ip, max, 16);
+    }
+}
+
+static nfl_status segment_read_chunk(const nfl__segment *segment, nfl__rd *rd, nfl__block *block, nfl_error *err)
+{
+    uint8_t field = nfl__rd_u8(rd), encoding = nfl__rd_u8(rd), compression = nfl__rd_u8(rd), flags = nfl__rd_u8(rd);
+    nfl__chunk chunk = {.encoding = encoding, .compression = compression};
+    nfl__zone zone = {.known = 1};
+    chunk.len = nfl__rd_u32_le(rd);
+    chunk.offset = nfl__rd_u64_le(rd);
+    chunk.hash = nfl__rd_u64_le(rd);
+    segment_read_zone(rd, flags & SEGMENT_CHUNK_ADDRESSES, flags & SEGMENT_CHUNK_HAS_NULL, &zone);
+    if (rd->failed || chunk.len == 0 || chunk.offset > segment->size || chunk.len > segment->size - chunk.offset)
+        return segment_corrupt(segment, chunk.offset, "a chunk lies outside of the file", err);
+    if (field >= NFL_FIELD_STORED_COUNT) /* of a newer library */
+        return NFL_OK;
+    int addresses = nfl__field_slots[field].type == NFL_TYPE_IP;
+    if (addresses != ((flags & SEGMENT_CHUNK_ADDRESSES) != 0) || block->chunks[field].len)
+        return segment_corrupt(segment, chunk.offset, "the directory contradicts itself", err);
+    block->chunks[field] = chunk;
+    block->zones[field] = zone;
+    return NFL_OK;
+}
+
+static nfl_status segment_read_block(const nfl__segment *segment, nfl__rd *rd, nfl__block *block, nfl_error *err)
+{
+    block->rows = nfl__rd_u32_le(rd);
+    uint32_t chunks = nfl__rd_u32_le(rd);
+    if (rd->failed || block->rows == 0 || block->rows > NFL__BATCH_ROWS || chunks > 256)
+        return segment_corrupt(segment, NFL_NO_OFFSET, "a block has an impossible size", err);
+    for (uint32_t field = 0; field < NFL_FIELD_STORED_COUNT; field++)
+        block->zones[field] = (nfl__zone){.known = 1, .all_null = 1, .has_null = 1};
+    for (uint32_t i = 0; i < chunks; i++)
+        NFL_TRY(segment_read_chunk(segment, rd, block, err));
+    for (uint64_t always = NFL__FIELDS_ALWAYS; always; always &= always - 1)
+        if (!block->chunks[__builtin_ctzll(always)].len)
+            return segment_corrupt(segment, NFL_NO_OFFSET, "a column that every block has is missing", err);
+    return NFL_OK;
+}
+
+static nfl_status segment_parse_directory(nfl__segment *segment, nfl__rd *rd, nfl_error *err)
+{
+    segment->extent.rows = nfl__rd_u64_le(rd);
+    segment->extent.received_min = (nfl_usec)nfl__rd_u64_le(rd);
+    segment->extent.received_max = (nfl_usec)nfl__rd_u64_le(rd);
+    segment->extent.first_min = (nfl_usec)nfl__rd_u64_le(rd);
+    segment->extent.first_max = (nfl_usec)nfl__rd_u64_le(rd);
+    uint32_t count = nfl__rd_u32_le(rd);
+    nfl__rd_skip(rd, 4);
+    if (rd->failed || count == 0 || count > nfl__rd_left(rd) / 8)
+        return segment_corrupt(segment, NFL_NO_OFFSET, "the directory is too short", err);
+    segment->blocks = nfl__new(segment->memory, count, sizeof *segment->blocks);
+    if (!segment->blocks)
+        return nfl__fail_nomem(err, nfl__mul(count, sizeof *segment->blocks));
+    segment->block_count = count;
+    uint64_t rows = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        NFL_TRY(segment_read_block(segment, rd, &segment->blocks[i], err));
+        rows += segment->blocks[i].rows;
+    }
+    return rows == segment->extent.rows && nfl__rd_left(rd) == 0
+               ? NFL_OK
+               : segment_corrupt(segment, NFL_NO_OFFSET, "the directory contradicts itself", err);
+}
+
+static nfl_status segment_read_directory(nfl__segment *segment, uint64_t offset, uint64_t len, uint64_t hash, nfl_error *err)
+{
+    if (len < SEGMENT_DIRECTORY_HEAD || len > segment->size || offset > segment->size - len)
+        return segment_corrupt(segment, offset, "the directory lies outside of the file", err);
+    uint8_t *data = nfl__new(segment->memory, (size_t)len, 1);
+    if (!data)
+        return nfl__fail_nomem(err, (size_t)len);
+    nfl_status status = nfl__files_read_all(segment->files, segment->file, segment->name, data, (size_t)len, offset, err);
+    if (status == NFL_OK && nfl__hash(data, (size_t)len, 0) != hash)
+        status = segment_corrupt(segment, offset, "the checksum of the directory is wrong", err);
+    nfl__rd rd = nfl__rd_make(data, (size_t)len);
+    if (status == NFL_OK)
+        status = segment_parse_directory(segment, &rd, err);
+    nfl__delete(segment->memory, data, (size_t)len, 1);
+    return status;
+}
+
+/* --- sections --- */
+
+static nfl_status segment_use_sections(nfl__segment *segment, nfl__rd *rd, uint32_t count, nfl_error *err)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        uint32_t type = nfl__rd_u32_le(rd), flags = nfl__rd_u32_le(rd);
+        uint64_t offset = nfl__rd_u64_le(rd), len = nfl__rd_u64_le(rd), hash = nfl__rd_u64_le(rd);
+        if (type == SEGMENT_DIRECTORY && !segment->blocks)
+            NFL_TRY(segment_read_directory(segment, offset, len, hash, err));
+        else if (flags & SEGMENT_MUST_UNDERSTAND)
+            return nfl__fail(err, NFL_E_VERSION, offset, "%s: section type %u is not known to this library", segment->name, type);
+    }
+    return segment->blocks ? NFL_OK : segment_corrupt(segment, NFL_NO_OFFSET, "there is no directory", err);
+}
+
+static nfl_status segment_read_table(nfl__segment *segment, uint64_t offset, uint32_t count, uint64_t hash, nfl_error *err)
+{
+    uint64_t len = (uint64_t)count * SEGMENT_SECTION, end = segment->size - SEGMENT_FOOTER;
+    if (count == 0 || len > end || offset != end - len)
+        return segment_corrupt(segment, offset, "the section table is not where the footer says", err);
+    uint8_t *data = nfl__new(segment->memory, (size_t)len, 1);
+    if (!data)
+        return nfl__fail_nomem(err, (size_t)len);
+    nfl_status status = nfl__files_read_all(segment->files, segment->file, segment->name, data, (size_t)len, offset, err);
+    if (status == NFL_OK && nfl__hash(data, (size_t)len, 0) != hash)
+        status = segment_corrupt(segment, offset, "the checksum of the section table is wrong", err);
+    nfl__rd rd = nfl__rd_make(data, (size_t)len);
+    if (status == NFL_OK)
+        status = segment_use_sections(segment, &rd, count, err);
+    nfl__delete(segment->memory, data, (size_t)len, 1);
+    return status;
+}
+
+static nfl_status segment_read_ends(nfl__segment *segment, nfl_error *err)
+{
+    uint8_t head[SEGMENT_HEAD], footer[SEGMENT_FOOTER];
+    int64_t size = segment->files->size(segment->files->ctx, segment->file);
+    if (size < 0)
+        return nfl__fail_io(err, (int)-size, "size of %s", segment->name);
+    segment->size = (uint64_t)size;
+    if (segment->size < SEGMENT_HEAD + SEGMENT_SECTION + SEGMENT_FOOTER)
+        return segment_corrupt(segment, segment->size, "too short for a segment", err);
+    NFL_TRY(nfl__files_read_all(segment->files, segment->file, segment->name, head, sizeof head, 0, err));
+    NFL_TRY(nfl__files_read_all(segment->files, segment->file, segment->name, footer, sizeof footer,
+                                segment->size - SEGMENT_FOOTER, err));
+    if (memcmp(head, SEGMENT_MAGIC, 8) != 0 || memcmp(footer + 40, SEGMENT_END_MAGIC, 8) != 0)
+        return segment_corrupt(segment, 0, "not a whole segment", err);
+    uint32_t version = nfl__load_le32(footer + 12);
+    if (version > SEGMENT_VERSION || version != nfl__load_le32(head + 8))
+        return nfl__fail(err, NFL_E_VERSION, 8, "%s: version %u, this library knows up to %d", segment->name, version,
+                         SEGMENT_VERSION);
+    segment->digest = nfl__load_le64(footer + 16);
+    NFL_TRY(segment_read_table(segment, nfl__load_le64(footer), nfl__load_le32(footer + 8), nfl__load_le64(footer + 32), err));
+    return nfl__load_le64(footer + 24) == segment->extent.rows
+               ? NFL_OK
+               : segment_corrupt(segment, segment->size, "footer and directory disagree", err);
+}
+
+nfl_status nfl__segment_open(nfl__segment *segment, const nfl__files *files, int root, const char *name,
+                             nfl__memory *memory, nfl_error *err)
+{
+    memset(segment, 0, sizeof *segment);
+    segment->files = files;
+    segment->memory = memory;
+    memcpy(segment->name, name, strlen(name) + 1);
+    segment->file = files->open(files->ctx, root, name, NFL__FILE_READ);
+    if (segment->file == -ENOENT)
+        return nfl__fail(err, NFL_E_NOT_FOUND, NFL_NO_OFFSET, "%s is gone", name);
+    if (segment->file < 0)
+        return nfl__fail_io(err, -segment->file, "open %s", name);
+    nfl_status status = segment_read_ends(segment, err);
+    if (status != NFL_OK)
+        nfl__segment_close(segment);
+    return status;
+}
+
+void nfl__segment_close(nfl__segment *segment)
+{
+    if (segment->file < 0 || !segment->files)
+        return;
+    segment->files->close(segment->files->ctx, segment->file);
+    nfl__delete(segment->memory, segment->blocks, segment->block_count, sizeof *segment->blocks);
+    memset(segment, 0, sizeof *segment);
+    segment->file = -1;
+}
+
+/* --- columns --- */
+
+nfl_status nfl__segment_column(const nfl__segment *segment, const nfl__block *block, uint32_t field,
+                               const nfl__column *reference, nfl__buffer *bytes, nfl__decoded *decoded,
+                               nfl__column *column, nfl_error *err)
+{
+    const nfl__chunk *chunk = &block->chunks[field];
+    if (chunk->len == 0) {
+        memset(column, 0, sizeof *column);
+        column->width = nfl__field_slots[field].width;
+        return NFL_OK;
+    }
+    if (chunk->compression)
+        return nfl__fail(err, NFL_E_VERSION, chunk->offset, "%s: compression %u is not known to this library", segment->name,
+                         chunk->compression);
+    bytes->len = 0;
+    uint8_t *data = nfl__buffer_room(bytes, chunk->len);
+    if (!data)
+        return nfl__fail_nomem(err, chunk->len);
+    NFL_TRY(nfl__files_read_all(segment->files, segment->file, segment->name, data, chunk->len, chunk->offset, err));
+    if (nfl__hash(data, chunk->len, 0) != chunk->hash)
+        return segment_corrupt(segment, chunk->offset, "the checksum of a chunk is wrong", err);
+    nfl_error why;
+    nfl_status status = nfl__decode_column(field, chunk->encoding, data, chunk->len, block->rows, reference, decoded,
+                                           segment->memory, column, &why);
+    if (status == NFL_OK)
+        return NFL_OK;
+    uint64_t offset = why.offset == NFL_NO_OFFSET ? chunk->offset : chunk->offset + why.offset;
+    return nfl__fail(err, status, offset, "%s: %.150s", segment->name, why.message);
+}
+
+nfl_status nfl__segment_check_digest(const nfl__segment *segment, nfl_error *err)
+{
+    size_t len = (size_t)(segment->size - SEGMENT_FOOTER);
+    uint8_t *data = nfl__new(segment->memory, len, 1);
+    if (!data)
+        return nfl__fail_nomem(err, len);
+    nfl_status status = nfl__files_read_all(segment->files, segment->file, segment->name, data, len, 0, err);
+    if (status == NFL_OK && nfl__hash(data, len, 0) != segment->digest)
+        status = segment_corrupt(segment, NFL_NO_OFFSET, "the digest of the file is wrong", err);
+    nfl__delete(segment->memory, data, len, 1);
+    return status;
+}

@@ -1,0 +1,42 @@
+/* Sampling rates of one domain, learnt from options data (RFC 3954 section 8, RFC 5477).
+ *
+ * A rate belongs to a sampler id (48 flowSamplerId, 302 selectorId), to an interface (scope), or to the whole
+ * domain. Later options data updates it: exporters change rates without a restart. A record takes the first rate
+ * found: its own elements, its sampler, its input interface, the domain.
+ *
+ * A short array searched from the front, newest hit moved nowhere: exporters have a handful of samplers. Limit:
+ * NFL__SAMPLERS a domain, then the oldest is overwritten. Cost O(samplers), no allocation in steady state.
+ */
+#ifndef NFL_WIRE_SAMPLER_H
+#define NFL_WIRE_SAMPLER_H
+
+#include "base/alloc.h"
+
+enum { NFL__SAMPLERS = 256 };
+
+enum { NFL__SAMPLER_DOMAIN = 1, NFL__SAMPLER_ID = 2, NFL__SAMPLER_INTERFACE = 3 };
+
+typedef struct nfl__sampler {
+    uint32_t kind; /* NFL__SAMPLER_* */
+    uint32_t rate; /* 1 in N */
+    uint64_t id;   /* sampler or interface; 0 for the domain */
+} nfl__sampler;
+
+typedef struct nfl__samplers {
+    nfl__sampler *items;
+    size_t capacity;
+    uint32_t count;
+    uint32_t next;   /* position to be overwritten when full */
+    uint32_t latest; /* rate told last; 0 = none */
+} nfl__samplers;
+
+void nfl__samplers_done(nfl__samplers *samplers, nfl__memory *memory);
+
+/* 0 when out of memory. */
+int nfl__samplers_set(nfl__samplers *samplers, nfl__memory *memory, uint32_t kind, uint64_t id,
+                      uint32_t rate);
+
+/* Rate, or 0 when none is known. */
+uint32_t nfl__samplers_get(const nfl__samplers *samplers, uint32_t kind, uint64_t id);
+
+#endif

@@ -1,0 +1,117 @@
+#include "wire/sequence.h"
+
+#include <stddef.h>
+
+static void sequence_open_gap(nfl__sequence *sequence, uint32_t first, uint32_t len)
+{
+    sequence->gaps[sequence->next_gap] = (nfl__gap){first, len};
+    sequence->next_gap = (uint8_t)((sequence->next_gap + 1) % NFL__SEQUENCE_GAPS);
+    sequence->lost += len;
+}
+
+static nfl__gap *sequence_gap_of(nfl__sequence *sequence, uint32_t number)
+{
+    for (unsigned i = 0; i < NFL__SEQUENCE_GAPS; i++)
+        if (number - sequence->gaps[i].first < sequence->gaps[i].len)
+            return &sequence->gaps[i];
+    return NULL;
+}
+
+/* A late datagram takes [number, number + count) out of its gap; what is left on either side stays lost. */
+static void sequence_fill_gap(nfl__sequence *sequence, uint32_t number, uint32_t count)
+{
+    nfl__gap *gap = sequence_gap_of(sequence, number);
+    if (!gap)
+        return; /* a repetition */
+    uint32_t before = number - gap->first, room = gap->len - before;
+    uint32_t filled = count < room ? count : room, after = room - filled;
+    sequence->lost -= filled;
+    gap->len = before;
+    if (!after)
+        return;
+    if (!before) {
+        *gap = (nfl__gap){number + filled, after};
+        return;
+    }
+    sequence->lost -= after; /* counted again by the new gap */
+    sequence_open_gap(sequence, number + filled, after);
+}
+
+static void sequence_resume(nfl__sequence *sequence, uint32_t number, int restarted)
+{
+    for (unsigned i = 0; i < NFL__SEQUENCE_GAPS; i++)
+        sequence->gaps[i].len = 0;
+    sequence->expected = number;
+    sequence->restarts += (uint64_t)restarted;
+}
+
+/* A datagram overtaken by others: its number and its export time lie back. */
+static int sequence_is_late(nfl__sequence *sequence, uint32_t number, uint32_t seconds, uint32_t furthest)
+{
+    uint32_t head = sequence->known ? sequence->expected : sequence->last, distance = head - number;
+    if (distance == 0 || distance > furthest)
+        return 0;
+    return sequence_gap_of(sequence, number) || seconds <= sequence->seconds;
+}
+
+static void sequence_step(nfl__sequence *sequence, uint32_t number, uint32_t furthest)
+{
+    uint32_t ahead = number - sequence->expected;
+    if (!sequence->known || number == sequence->last)
+        sequence_resume(sequence, number,
+                        0); /* nothing to compare with, or an exporter that does not count */
+    else if (ahead > furthest)
+        sequence_resume(sequence, number, 1);
+    else if (ahead)
+        sequence_open_gap(sequence, sequence->expected, ahead);
+}
+
+void nfl__sequence_begin(nfl__sequence *sequence, uint32_t number, uint32_t seconds, uint32_t furthest,
+                         int restarted)
+{
+    sequence->late = 0;
+    sequence->was_known = sequence->known;
+    if (!sequence->started || restarted)
+        sequence_resume(sequence, number, sequence->started);
+    else if (sequence_is_late(sequence, number, seconds, furthest))
+        sequence->late = 1;
+    else
+        sequence_step(sequence, number, furthest);
+    if (sequence->late) {
+        sequence->late_count++;
+    } else {
+        sequence->last = number;
+        sequence->seconds = seconds;
+    }
+    sequence->started = 1;
+    sequence->known = 0; /* until the end of the datagram is reached */
+}
+
+void nfl__sequence_end(nfl__sequence *sequence, uint32_t number, uint32_t count, int known)
+{
+    if (sequence->late) {
+        sequence->known = sequence->was_known;
+        if (known)
+            sequence_fill_gap(sequence, number, count);
+        return;
+    }
+    sequence->expected = number + count;
+    sequence->known = (uint8_t)known;
+}
+
+int nfl__boot_note(nfl__boot *boot, int64_t export_ms, uint32_t uptime_ms, uint32_t width_ms)
+{
+    int64_t earliest = export_ms - (int64_t)uptime_ms, latest = earliest + width_ms;
+    int went_back = boot->known && (int32_t)(uptime_ms - boot->uptime_ms) < 0;
+    int restarted = went_back && earliest > boot->latest_ms + 5000;
+    if (!boot->known || earliest > boot->latest_ms || latest < boot->earliest_ms) {
+        boot->earliest_ms = earliest;
+        boot->latest_ms = latest;
+    } else {
+        boot->earliest_ms = earliest > boot->earliest_ms ? earliest : boot->earliest_ms;
+        boot->latest_ms = latest < boot->latest_ms ? latest : boot->latest_ms;
+    }
+    boot->known = 1;
+    boot->uptime_ms = uptime_ms;
+    return restarted;
+}
