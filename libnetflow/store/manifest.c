@@ -149,7 +149,8 @@ static void manifest_format(const nfl__manifest *manifest, uint8_t *data, size_t
     nfl__wr_le(&wr, nfl__hash(data, len - TAIL, 0), 8);
 }
 
-static nfl_status manifest_replace(const nfl__files *files, int root, const uint8_t *data, size_t len, nfl_error *err)
+static nfl_status manifest_replace(const nfl__files *files, int root, const uint8_t *data, size_t len, int *replaced,
+                                   nfl_error *err)
 {
     int file = files->open(files->ctx, root, "manifest.tmp", NFL__FILE_CREATE);
     if (file < 0)
@@ -161,19 +162,23 @@ static nfl_status manifest_replace(const nfl__files *files, int root, const uint
     if (status != NFL_OK)
         return status;
     int result = files->rename(files->ctx, root, "manifest.tmp", "manifest");
-    return result < 0 ? nfl__fail_io(err, -result, "rename manifest.tmp") : nfl__files_sync_folder(files, root, ".", err);
+    if (result < 0)
+        return nfl__fail_io(err, -result, "rename manifest.tmp");
+    *replaced = 1;
+    return nfl__files_sync_folder(files, root, ".", err);
 }
 
-nfl_status nfl__manifest_write(nfl__manifest *manifest, const nfl__files *files, int root, nfl__memory *memory, nfl_error *err)
+nfl_status nfl__manifest_write(nfl__manifest *manifest, const nfl__files *files, int root, nfl__memory *memory,
+                               int *replaced, nfl_error *err)
 {
+    *replaced = 0;
     size_t len = HEAD + manifest->count * ENTRY + TAIL;
     uint8_t *data = nfl__new(memory, len, 1);
     if (!data)
         return nfl__fail_nomem(err, len);
     manifest_format(manifest, data, len);
-    nfl_status status = manifest_replace(files, root, data, len, err);
+    nfl_status status = manifest_replace(files, root, data, len, replaced, err);
     nfl__delete(memory, data, len, 1);
-    if (status == NFL_OK)
-        manifest->generation++;
+    manifest->generation += (uint64_t)*replaced;
     return status;
 }

@@ -36,9 +36,10 @@ void nfl__manifest_free(nfl__manifest *manifest, nfl__memory *memory);
 nfl_status nfl__manifest_read(nfl__manifest *manifest, const nfl__files *files, int root, nfl__memory *memory,
                               nfl_error *err);
 
-/* Write it with the next generation number. */
+/* Write it with the next generation number. *replaced tells, also on failure, whether readers find it already: then
+ * only its durability is in doubt, and the root folder must be synced before anything relies on it. */
 nfl_status nfl__manifest_write(nfl__manifest *manifest, const nfl__files *files, int root, nfl__memory *memory,
-                               nfl_error *err);
+                               int *replaced, nfl_error *err);
 
 /* Room for one more entry. */
 nfl_status nfl__manifest_reserve(nfl__manifest *manifest, nfl__memory *memory, nfl_error *err);

@@ -1,0 +1,155 @@
+#include "store/file_source.h"
+
+#include "base/error.h"
+#include "query/filter_plan.h"
+#include "store/segment.h"
+
+typedef struct file_source {
+    nfl__source source;
+    nfl__memory memory;
+    const nfl__files *files;
+    int root;
+    const nfl_filter *filter;
+    nfl__snapshot snapshot;
+    size_t next_entry;
+    size_t next_tail;
+    nfl__segment segment; /* file -1 = none open */
+    uint32_t next_block;
+    const nfl__block *block;      /* the current one is of the open segment ... */
+    const nfl__columns *columns;  /* ... or not sealed */
+    nfl__buffer bytes;
+    nfl__decoded decoded[NFL_FIELD_STORED_COUNT];
+} file_source;
+
+void nfl__snapshot_free(nfl__snapshot *snapshot, nfl__memory *memory)
+{
+    for (size_t i = 0; i < snapshot->tail_count; i++)
+        nfl__columns_release(snapshot->tails[i]);
+    nfl__delete(memory, snapshot->entries, snapshot->entry_count, sizeof *snapshot->entries);
+    nfl__delete(memory, snapshot->tails, snapshot->tail_count, sizeof *snapshot->tails);
+    nfl__delete(memory, snapshot->tail_rows, snapshot->tail_count, sizeof *snapshot->tail_rows);
+    memset(snapshot, 0, sizeof *snapshot);
+}
+
+/* Can any row of these extents match? Everything else about them is unknown. */
+static int source_may_match(const file_source *s, const nfl__extent *extent)
+{
+    nfl__zone zones[NFL_FIELD_STORED_COUNT] = {0};
+    zones[NFL_FIELD_FIRST] = (nfl__zone){.known = 1, .min = (uint64_t)extent->first_min, .max = (uint64_t)extent->first_max};
+    zones[NFL_FIELD_RECEIVED] =
+        (nfl__zone){.known = 1, .min = (uint64_t)extent->received_min, .max = (uint64_t)extent->received_max};
+    return nfl__filter_may_match(s->filter, zones);
+}
+
+/* Open the next segment that may match. NFL_DONE: there is none. */
+static nfl_status source_next_segment(file_source *s, nfl_error *err)
+{
+    nfl__segment_close(&s->segment);
+    while (s->next_entry < s->snapshot.entry_count) {
+        const nfl__segment_entry *entry = &s->snapshot.entries[s->next_entry++];
+        char name[NFL__NAME_SIZE];
+        if (!source_may_match(s, &entry->extent)) {
+            s->source.blocks_skipped += (entry->extent.rows + NFL__BATCH_ROWS - 1) / NFL__BATCH_ROWS;
+            continue;
+        }
+        nfl__segment_name(entry, name);
+        nfl_status status = nfl__segment_open(&s->segment, s->files, s->root, name, &s->memory, err);
+        if (status == NFL_E_NOT_FOUND) /* expired since the snapshot */
+            continue;
+        s->next_block = 0;
+        return status;
+    }
+    return NFL_DONE;
+}
+
+static nfl_status source_next_sealed(file_source *s, nfl_error *err)
+{
+    for (;;) {
+        if (s->segment.file < 0) {
+            nfl_status status = source_next_segment(s, err);
+            if (status != NFL_OK)
+                return status;
+        }
+        while (s->next_block < s->segment.block_count) {
+            s->block = &s->segment.blocks[s->next_block++];
+            if (nfl__filter_may_match(s->filter, s->block->zones)) {
+                s->source.batch.rows = s->block->rows;
+                return NFL_OK;
+            }
+            s->source.blocks_skipped++;
+        }
+        nfl__segment_close(&s->segment);
+    }
+}
+
+static nfl_status source_next(nfl__source *source, nfl_error *err)
+{
+    file_source *s = (file_source *)source;
+    source->batch.loaded = 0;
+    s->block = NULL;
+    s->columns = NULL;
+    nfl_status status = source_next_sealed(s, err);
+    if (status == NFL_DONE && s->next_tail < s->snapshot.tail_count) {
+        s->columns = s->snapshot.tails[s->next_tail];
+        source->batch.rows = s->snapshot.tail_rows[s->next_tail++];
+        status = NFL_OK;
+    }
+    source->blocks_read += status == NFL_OK;
+    return status;
+}
+
+static nfl_status source_load(nfl__source *source, uint32_t field, nfl_error *err)
+{
+    file_source *s = (file_source *)source;
+    nfl__column *column = &source->batch.columns[field];
+    if (source->batch.loaded & NFL_HAS(field))
+        return NFL_OK;
+    if (s->columns) {
+        nfl__columns_view(s->columns, source->batch.rows, field, column);
+    } else {
+        const nfl__column *reference = NULL;
+        if (s->block->chunks[field].encoding == NFL__ENCODING_RELATIVE) {
+            uint32_t of = nfl__encoding_reference(field);
+            if (of != NFL_FIELD_NONE) {
+                NFL_TRY(source_load(source, of, err));
+                reference = &source->batch.columns[of];
+            }
+        }
+        NFL_TRY(nfl__segment_column(&s->segment, s->block, field, reference, &s->bytes, &s->decoded[field], column, err));
+    }
+    source->batch.loaded |= NFL_HAS(field);
+    return NFL_OK;
+}
+
+static void source_free(nfl__source *source)
+{
+    file_source *s = (file_source *)source;
+    nfl__segment_close(&s->segment);
+    nfl__snapshot_free(&s->snapshot, &s->memory);
+    nfl__buffer_free(&s->bytes);
+    for (size_t i = 0; i < NFL_FIELD_STORED_COUNT; i++)
+        nfl__decoded_free(&s->decoded[i], &s->memory);
+    nfl__memory memory = s->memory;
+    nfl__delete(&memory, s, 1, sizeof *s);
+}
+
+nfl_status nfl__file_source_new(const nfl_alloc *alloc, const nfl__files *files, int root, const nfl_filter *filter,
+                                nfl__snapshot *snapshot, nfl__source **out, nfl_error *err)
+{
+    static const nfl__source_ops ops = {source_next, source_load, source_free};
+    nfl__memory memory;
+    nfl__memory_init(&memory, alloc, 0);
+    file_source *s = nfl__new(&memory, 1, sizeof *s);
+    if (!s)
+        return nfl__fail_nomem(err, sizeof *s);
+    s->source.ops = &ops;
+    s->memory = memory;
+    s->files = files;
+    s->root = root;
+    s->filter = filter;
+    s->snapshot = *snapshot;
+    s->segment.file = -1;
+    s->bytes.memory = &s->memory;
+    *out = &s->source;
+    return NFL_OK;
+}

@@ -1,0 +1,595 @@
+#include "store/file_store.h"
+
+#include "base/error.h"
+#include "store/segment.h"
+
+#include <errno.h>
+#include <stdio.h>
+
+enum {
+    SEGMENT_ROWS = 262144,
+    SEGMENT_ROWS_MAX = 1 << 24,
+    SEGMENT_S = 300,
+    REFUSE_AT = 4,       /* times segment_rows, when sealing keeps failing */
+    FRAME_BYTES = 1 << 20, /* a frame in memory is written when it has grown so large */
+    JOURNAL_ROWS = 1024,   /* rows for which frame memory is reserved at a time */
+    SNAPSHOT_TRIES = 100
+};
+
+#define DAY_US INT64_C(86400000000)
+
+/* --- sealing --- */
+
+static nfl_status file_write_segment(nfl__file_store *s, const nfl__segment_entry *entry, const nfl__buffer *bytes, nfl_error *err)
+{
+    char folder[NFL__NAME_SIZE], name[NFL__NAME_SIZE];
+    nfl__segment_folder(entry, folder);
+    nfl__segment_name(entry, name);
+    NFL_TRY(nfl__files_ensure_folder(s->files, s->root, folder, "segments", err));
+    int file = s->files->open(s->files->ctx, s->root, name, NFL__FILE_CREATE);
+    if (file < 0)
+        return nfl__fail_io(err, -file, "create %s", name);
+    nfl_status status = nfl__files_write_all(s->files, file, name, bytes->data, bytes->len, 0, err);
+    if (status == NFL_OK)
+        status = nfl__files_sync(s->files, file, name, err);
+    s->files->close(s->files->ctx, file);
+    if (status == NFL_OK)
+        status = nfl__files_sync_folder(s->files, s->root, folder, err);
+    if (status != NFL_OK) /* no manifest names it; what cannot be deleted now goes when the store is opened */
+        (void)!nfl__files_remove(s->files, s->root, name, NULL);
+    return status;
+}
+
+static void file_remove_journal(nfl__file_store *s, uint64_t id)
+{
+    char name[NFL__NAME_SIZE];
+    nfl__journal_name(id, name);
+    (void)!nfl__files_remove(s->files, s->root, name, NULL);
+}
+
+static int file_has_journal(const nfl__file_store *s)
+{
+    return !(s->flags & NFL_STORE_NO_JOURNAL);
+}
+
+/* Write the manifest. What readers find is the state, even if it may not be durable yet. */
+static nfl_status file_write_manifest(nfl__file_store *s, nfl__manifest *manifest, int *replaced, nfl_error *err)
+{
+    nfl_status status = nfl__manifest_write(manifest, s->files, s->root, &s->memory, replaced, err);
+    if (*replaced)
+        s->root_unsynced = status != NFL_OK;
+    return status;
+}
+
+static nfl_status file_sync_root(nfl__file_store *s, nfl_error *err)
+{
+    if (s->root_unsynced)
+        NFL_TRY(nfl__files_sync_folder(s->files, s->root, ".", err));
+    s->root_unsynced = 0;
+    return NFL_OK;
+}
+
+/* Make the segment and the new journal the state; on failure the state is as before. */
+static nfl_status file_publish(nfl__file_store *s, const nfl__segment_entry *entry, const nfl__journal *next, nfl_error *err)
+{
+    nfl__manifest after = s->manifest;
+    int replaced;
+    after.segments[after.count++] = *entry;
+    after.journal_id = next->file < 0 ? 0 : next->id;
+    nfl_status status = file_write_manifest(s, &after, &replaced, err);
+    if (!replaced)
+        return status;
+    s->manifest = after;
+    return NFL_OK;
+}
+
+static nfl_status file_seal_bytes(nfl__file_store *s, nfl__buffer *bytes, nfl_error *err)
+{
+    nfl__segment_entry entry = {.id = s->manifest.next_id};
+    nfl__journal next = {.file = -1};
+    s->manifest.next_id += 2; /* also if this fails: no id is used twice */
+    NFL_TRY(nfl__manifest_reserve(&s->manifest, &s->memory, err));
+    size_t blocks = s->rows.count;
+    while (blocks && s->rows.blocks[blocks - 1]->rows == 0)
+        blocks--;
+    NFL_TRY(nfl__segment_build(s->rows.blocks, blocks, bytes, &entry.extent, &entry.digest, err));
+    entry.bytes = bytes->len;
+    NFL_TRY(file_write_segment(s, &entry, bytes, err));
+    if (file_has_journal(s))
+        NFL_TRY(nfl__journal_create(&next, s->files, s->root, entry.id + 1, &s->memory, err));
+    uint64_t old_journal = s->manifest.journal_id;
+    nfl_status status = file_publish(s, &entry, &next, err);
+    if (status != NFL_OK) {
+        nfl__journal_close(&next);
+        return status;
+    }
+    nfl__journal_close(&s->journal);
+    s->journal = next;
+    s->journal_behind = 0;
+    nfl__row_blocks_free(&s->rows);
+    if (old_journal && !s->root_unsynced)
+        file_remove_journal(s, old_journal);
+    return NFL_OK;
+}
+
+static nfl_status file_seal(nfl__file_store *s, nfl_error *err)
+{
+    nfl__buffer bytes = {&s->memory, NULL, 0, 0};
+    NFL_TRY(file_sync_root(s, err));
+    if (s->rows.extent.rows == 0)
+        return NFL_OK;
+    nfl_status status = file_seal_bytes(s, &bytes, err);
+    nfl__buffer_free(&bytes);
+    return status == NFL_OK ? file_sync_root(s, err) : status;
+}
+
+/* --- appending --- */
+
+static int64_t file_day(nfl_usec time_us)
+{
+    return time_us / DAY_US - (time_us % DAY_US < 0);
+}
+
+/* Is it time to seal what is there, before a flow that arrived at this time? */
+static int file_seal_is_due(const nfl__file_store *s, nfl_usec received_us)
+{
+    const nfl__extent *extent = &s->rows.extent;
+    return extent->rows > 0 && (extent->rows >= s->segment_rows || received_us - extent->received_min >= s->segment_us ||
+                                file_day(received_us) != file_day(extent->received_min));
+}
+
+/* A flow of any age becomes one of ours. */
+static nfl_flow file_flow(const nfl_flow *flows, size_t i, size_t stride)
+{
+    const nfl_flow *from = (const void *)((const uint8_t *)flows + i * stride);
+    nfl_flow flow;
+    size_t len = from->struct_size < sizeof flow ? from->struct_size : sizeof flow;
+    memset(&flow, 0, sizeof flow);
+    memcpy(&flow, from, len);
+    flow.struct_size = sizeof flow;
+    return flow;
+}
+
+static nfl_status file_reserve(nfl__file_store *s, const nfl_flow *flows, size_t n, size_t stride, nfl_error *err)
+{
+    uint64_t fields = 0;
+    for (size_t i = 0; i < n; i++) {
+        nfl_flow flow = file_flow(flows, i, stride);
+        fields |= nfl__columns_fields_of(&flow);
+    }
+    NFL_TRY(nfl__row_blocks_reserve(&s->rows, n, fields, err));
+    return s->journal.file < 0 || s->journal_behind ? NFL_OK : nfl__journal_reserve(&s->journal, JOURNAL_ROWS, err);
+}
+
+/* Row i of an append goes to the journal, for which file_reserve() made room. Large appends become several frames; when
+ * even that finds no memory, the rows are safe by sealing only. */
+static void file_journal_row(nfl__file_store *s, const nfl_flow *flow, size_t i)
+{
+    if (s->journal.file < 0 || s->journal_behind)
+        return;
+    if (i > 0 && i % JOURNAL_ROWS == 0) {
+        if (s->journal.frame.len >= FRAME_BYTES) /* only to bound it; a failure shows up at the next sync */
+            (void)!nfl__journal_flush(&s->journal, NULL);
+        if (nfl__journal_reserve(&s->journal, JOURNAL_ROWS, NULL) != NFL_OK) {
+            s->journal_behind = 1;
+            return;
+        }
+    }
+    nfl__journal_add(&s->journal, flow);
+}
+
+static nfl_status file_append(void *self, const nfl_flow *flows, size_t n, size_t stride, nfl_error *err)
+{
+    nfl__file_store *s = self;
+    nfl_flow first = file_flow(flows, 0, stride);
+    if (file_seal_is_due(s, first.received_us)) {
+        nfl_status status = file_seal(s, err);
+        if (status != NFL_OK && s->rows.extent.rows >= (uint64_t)s->segment_rows * REFUSE_AT)
+            return status;
+    }
+    NFL_TRY(file_reserve(s, flows, n, stride, err));
+    for (size_t i = 0; i < n; i++) {
+        nfl_flow flow = file_flow(flows, i, stride);
+        nfl__row_blocks_add(&s->rows, &flow);
+        file_journal_row(s, &flow, i);
+    }
+    if (s->journal.file >= 0 && s->journal.frame.len >= FRAME_BYTES)
+        (void)!nfl__journal_flush(&s->journal, NULL);
+    return NFL_OK;
+}
+
+static nfl_status file_sync(void *self, uint32_t level, nfl_error *err)
+{
+    nfl__file_store *s = self;
+    char name[NFL__NAME_SIZE];
+    if (level == NFL_SYNC_SEAL || !file_has_journal(s) || s->journal_behind)
+        return file_seal(s, err);
+    if (level == NFL_SYNC_DURABLE)
+        NFL_TRY(file_sync_root(s, err));
+    NFL_TRY(nfl__journal_flush(&s->journal, err));
+    nfl__journal_name(s->journal.id, name);
+    return level == NFL_SYNC_DURABLE ? nfl__files_sync(s->files, s->journal.file, name, err) : NFL_OK;
+}
+
+/* --- expiry --- */
+
+static nfl_status file_remove_segment(nfl__file_store *s, const nfl__segment_entry *entry, nfl_error *err)
+{
+    char name[NFL__NAME_SIZE];
+    nfl__segment_name(entry, name);
+    NFL_TRY(nfl__files_remove(s->files, s->root, name, err));
+    nfl__segment_folder(entry, name);
+    (void)s->files->remove_folder(s->files->ctx, s->root, name); /* refused unless it was the last of its day */
+    return NFL_OK;
+}
+
+static nfl_status file_expire(void *self, nfl_usec before_us, nfl_error *err)
+{
+    nfl__file_store *s = self;
+    nfl__manifest kept = s->manifest;
+    kept.segments = NULL;
+    kept.count = kept.capacity = 0;
+    for (size_t i = 0; i < s->manifest.count; i++) {
+        if (s->manifest.segments[i].extent.received_max < before_us)
+            continue;
+        nfl_status status = nfl__manifest_reserve(&kept, &s->memory, err);
+        if (status != NFL_OK) {
+            nfl__manifest_free(&kept, &s->memory);
+            return status;
+        }
+        kept.segments[kept.count++] = s->manifest.segments[i];
+    }
+    int replaced = 0;
+    nfl_status status = kept.count == s->manifest.count ? NFL_OK : file_write_manifest(s, &kept, &replaced, err);
+    if (!replaced) {
+        nfl__manifest_free(&kept, &s->memory);
+        return status;
+    }
+    nfl__manifest old = s->manifest;
+    s->manifest = kept;
+    for (size_t i = 0; i < old.count; i++) {
+        if (old.segments[i].extent.received_max < before_us) {
+            nfl_status removed = file_remove_segment(s, &old.segments[i], err);
+            status = status == NFL_OK ? removed : status;
+        }
+    }
+    nfl__manifest_free(&old, &s->memory);
+    return status;
+}
+
+/* --- snapshots --- */
+
+static nfl_status file_copy_entries(const nfl__manifest *manifest, nfl__memory *memory, nfl__snapshot *out, nfl_error *err)
+{
+    if (manifest->count == 0)
+        return NFL_OK;
+    out->entries = nfl__new(memory, manifest->count, sizeof *out->entries);
+    if (!out->entries)
+        return nfl__fail_nomem(err, manifest->count * sizeof *out->entries);
+    out->entry_count = manifest->count;
+    memcpy(out->entries, manifest->segments, manifest->count * sizeof *out->entries);
+    return NFL_OK;
+}
+
+static nfl_status file_copy_tails(const nfl__row_blocks *rows, nfl__memory *memory, nfl__snapshot *out, nfl_error *err)
+{
+    size_t count = rows->count;
+    while (count && rows->blocks[count - 1]->rows == 0)
+        count--;
+    if (count == 0)
+        return NFL_OK;
+    nfl__columns **tails = nfl__new(memory, count, sizeof *tails);
+    uint32_t *tail_rows = nfl__new(memory, count, sizeof *tail_rows);
+    if (!tails || !tail_rows) {
+        nfl__delete(memory, tails, count, sizeof *tails);
+        nfl__delete(memory, tail_rows, count, sizeof *tail_rows);
+        return nfl__fail_nomem(err, count * sizeof *tails);
+    }
+    for (size_t i = 0; i < count; i++) {
+        nfl__columns_retain(rows->blocks[i]);
+        tails[i] = rows->blocks[i];
+        tail_rows[i] = rows->blocks[i]->rows;
+    }
+    out->tails = tails;
+    out->tail_rows = tail_rows;
+    out->tail_count = count;
+    return NFL_OK;
+}
+
+/* Rows of the journal that a manifest names. NFL_PENDING: it is gone, so the manifest was replaced. */
+static nfl_status file_read_journal(nfl__file_store *s, uint64_t id, nfl__row_blocks *rows, nfl_error *err)
+{
+    char name[NFL__NAME_SIZE];
+    nfl__journal_extent extent;
+    if (id == 0)
+        return NFL_OK;
+    nfl__journal_name(id, name);
+    int file = s->files->open(s->files->ctx, s->root, name, NFL__FILE_READ);
+    if (file == -ENOENT)
+        return NFL_PENDING;
+    if (file < 0)
+        return nfl__fail_io(err, -file, "open %s", name);
+    nfl_status status = nfl__journal_read(s->files, file, id, rows->memory, nfl__row_blocks_visit, rows, &extent, err);
+    s->files->close(s->files->ctx, file);
+    return status;
+}
+
+static nfl_status file_try_snapshot(nfl__file_store *s, nfl__memory *memory, nfl__snapshot *out, nfl_error *err)
+{
+    nfl__manifest manifest;
+    nfl__row_blocks rows = {.memory = memory, .block_rows = s->rows.block_rows};
+    NFL_TRY(nfl__manifest_read(&manifest, s->files, s->root, memory, err));
+    nfl_status status = file_read_journal(s, manifest.journal_id, &rows, err);
+    if (status == NFL_OK)
+        status = file_copy_entries(&manifest, memory, out, err);
+    if (status == NFL_OK)
+        status = file_copy_tails(&rows, memory, out, err);
+    if (status != NFL_OK)
+        nfl__snapshot_free(out, memory);
+    nfl__row_blocks_free(&rows);
+    nfl__manifest_free(&manifest, memory);
+    return status;
+}
+
+nfl_status nfl__file_store_snapshot(nfl__file_store *s, nfl__memory *memory, nfl__snapshot *out, nfl_error *err)
+{
+    memset(out, 0, sizeof *out);
+    if (s->lock >= 0) { /* the writer knows its state */
+        nfl_status status = file_copy_entries(&s->manifest, memory, out, err);
+        if (status == NFL_OK)
+            status = file_copy_tails(&s->rows, memory, out, err);
+        if (status != NFL_OK)
+            nfl__snapshot_free(out, memory);
+        return status;
+    }
+    for (int i = 0; i < SNAPSHOT_TRIES; i++) {
+        nfl_status status = file_try_snapshot(s, memory, out, err);
+        if (status != NFL_PENDING)
+            return status;
+    }
+    return nfl__fail(err, NFL_E_CORRUPT, NFL_NO_OFFSET, "the journal that the manifest names is missing");
+}
+
+static nfl_status file_open_source(void *self, const nfl_filter *filter, uint64_t fields, nfl__source **out, nfl_error *err)
+{
+    nfl__file_store *s = self;
+    nfl__memory memory;
+    nfl__snapshot snapshot;
+    (void)fields; /* columns are read when they are loaded */
+    nfl__memory_init(&memory, &s->memory.alloc, 0);
+    NFL_TRY(nfl__file_store_snapshot(s, &memory, &snapshot, err));
+    nfl_status status = nfl__file_source_new(&s->memory.alloc, s->files, s->root, filter, &snapshot, out, err);
+    if (status != NFL_OK)
+        nfl__snapshot_free(&snapshot, &memory);
+    return status;
+}
+
+/* --- info --- */
+
+static nfl_status file_info(void *self, nfl_store_info *out, nfl_error *err)
+{
+    nfl__file_store *s = self;
+    nfl__memory memory;
+    nfl__snapshot snapshot;
+    nfl__extent all = {0};
+    nfl__memory_init(&memory, &s->memory.alloc, 0);
+    NFL_TRY(nfl__file_store_snapshot(s, &memory, &snapshot, err));
+    for (size_t i = 0; i < snapshot.entry_count; i++) {
+        nfl__extent_add(&all, &snapshot.entries[i].extent);
+        out->bytes += snapshot.entries[i].bytes;
+    }
+    for (size_t i = 0; i < snapshot.tail_count; i++) {
+        const nfl_usec *received = snapshot.tails[i]->values[NFL_FIELD_RECEIVED];
+        const nfl_usec *first = snapshot.tails[i]->values[NFL_FIELD_FIRST];
+        out->journal_flows += snapshot.tail_rows[i];
+        for (uint32_t row = 0; row < snapshot.tail_rows[i]; row++) {
+            nfl__extent one = {1, received[row], received[row], first[row], first[row]};
+            nfl__extent_add(&all, &one);
+        }
+    }
+    out->format_version = 1;
+    out->flows = all.rows;
+    out->segments = snapshot.entry_count;
+    out->first_us = all.first_min;
+    out->last_us = all.first_max;
+    out->received_first_us = all.received_min;
+    out->received_last_us = all.received_max;
+    nfl__snapshot_free(&snapshot, &memory);
+    return NFL_OK;
+}
+
+/* --- opening --- */
+
+/* What no manifest names is left over from a writer that died: delete it. */
+typedef struct file_sweep {
+    nfl__file_store *store;
+    const char *folder;
+    const char *suffix;
+} file_sweep;
+
+static int file_is_named(const nfl__file_store *s, const char *name)
+{
+    char known[NFL__NAME_SIZE];
+    nfl__journal_name(s->manifest.journal_id, known);
+    if (s->manifest.journal_id && strcmp(known, name) == 0)
+        return 1;
+    for (size_t i = 0; i < s->manifest.count; i++) {
+        nfl__segment_name(&s->manifest.segments[i], known);
+        if (strcmp(known, name) == 0)
+            return 1;
+    }
+    return 0;
+}
+
+static int file_sweep_file(void *ctx, const char *entry, int is_dir)
+{
+    file_sweep *sweep = ctx;
+    char name[NFL__NAME_SIZE];
+    size_t len = strlen(entry), suffix = strlen(sweep->suffix);
+    int written = snprintf(name, sizeof name, "%s/%s", sweep->folder, entry);
+    if (is_dir || written >= (int)sizeof name || len < suffix || strcmp(entry + len - suffix, sweep->suffix) != 0)
+        return 0;
+    if (!file_is_named(sweep->store, name))
+        (void)!nfl__files_remove(sweep->store->files, sweep->store->root, name, NULL);
+    return 0;
+}
+
+static int file_sweep_day(void *ctx, const char *entry, int is_dir)
+{
+    file_sweep *above = ctx;
+    char folder[NFL__NAME_SIZE];
+    if (!is_dir || snprintf(folder, sizeof folder, "segments/%s", entry) >= (int)sizeof folder)
+        return 0;
+    file_sweep sweep = {above->store, folder, ".nfs"};
+    return sweep.store->files->list(sweep.store->files->ctx, sweep.store->root, folder, file_sweep_file, &sweep);
+}
+
+static void file_sweep_all(nfl__file_store *s)
+{
+    file_sweep journals = {s, "journal", ".nfj"}, segments = {s, "segments", ".nfs"};
+    (void)s->files->list(s->files->ctx, s->root, "journal", file_sweep_file, &journals);
+    (void)s->files->list(s->files->ctx, s->root, "segments", file_sweep_day, &segments);
+}
+
+/* Take the rows of the journal back into memory and go on with it. */
+static nfl_status file_recover(nfl__file_store *s, nfl_error *err)
+{
+    char name[NFL__NAME_SIZE];
+    nfl__journal_extent extent;
+    uint64_t id = s->manifest.journal_id;
+    nfl__journal_name(id, name);
+    int file = s->files->open(s->files->ctx, s->root, name, NFL__FILE_WRITE);
+    if (file < 0)
+        return nfl__fail_io(err, -file, "open %s", name);
+    nfl_status status = nfl__journal_read(s->files, file, id, &s->memory, nfl__row_blocks_visit, &s->rows, &extent, err);
+    if (status == NFL_OK && file_has_journal(s))
+        status = nfl__journal_resume(&s->journal, s->files, file, id, &extent, &s->memory, err);
+    if (status != NFL_OK || !file_has_journal(s))
+        s->files->close(s->files->ctx, file);
+    return status;
+}
+
+/* A manifest without a journal, when one is wanted: from a writer without journal, or a new store. */
+static nfl_status file_start_journal(nfl__file_store *s, nfl_error *err)
+{
+    uint64_t id = s->manifest.next_id;
+    int replaced;
+    NFL_TRY(nfl__journal_create(&s->journal, s->files, s->root, id, &s->memory, err));
+    s->manifest.next_id = id + 1;
+    s->manifest.journal_id = id;
+    return file_write_manifest(s, &s->manifest, &replaced, err);
+}
+
+static nfl_status file_create(nfl__file_store *s, nfl_error *err)
+{
+    NFL_TRY(nfl__files_ensure_folder(s->files, s->root, "segments", ".", err));
+    NFL_TRY(nfl__files_ensure_folder(s->files, s->root, "journal", ".", err));
+    int replaced;
+    s->manifest.next_id = 1;
+    return file_write_manifest(s, &s->manifest, &replaced, err);
+}
+
+static nfl_status file_lock(nfl__file_store *s, const char *path, nfl_error *err)
+{
+    s->lock = s->files->open(s->files->ctx, s->root, "lock", NFL__FILE_CREATE);
+    if (s->lock < 0)
+        return nfl__fail_io(err, -s->lock, "create %.120s/lock", path);
+    int result = s->files->lock(s->files->ctx, s->lock);
+    if (result == -EAGAIN)
+        return nfl__fail(err, NFL_E_BUSY, NFL_NO_OFFSET, "%.160s: another process writes to this store", path);
+    return result < 0 ? nfl__fail_io(err, -result, "lock %.120s/lock", path) : NFL_OK;
+}
+
+static nfl_status file_open_writer(nfl__file_store *s, const char *path, nfl_error *err)
+{
+    nfl_status status = nfl__manifest_read(&s->manifest, s->files, s->root, &s->memory, err);
+    if (status == NFL_E_NOT_FOUND && (s->flags & NFL_STORE_CREATE))
+        status = NFL_OK;
+    nfl__manifest_free(&s->manifest, &s->memory);
+    NFL_TRY(status); /* not a store: touch nothing */
+    NFL_TRY(file_lock(s, path, err));
+    status = nfl__manifest_read(&s->manifest, s->files, s->root, &s->memory, err); /* now nobody changes it */
+    if (status == NFL_E_NOT_FOUND)
+        status = file_create(s, err);
+    NFL_TRY(status);
+    file_sweep_all(s);
+    if (s->manifest.journal_id)
+        return file_recover(s, err);
+    return file_has_journal(s) ? file_start_journal(s, err) : NFL_OK;
+}
+
+static nfl_status file_open_reader(nfl__file_store *s, nfl_error *err)
+{
+    nfl__manifest manifest;
+    NFL_TRY(nfl__manifest_read(&manifest, s->files, s->root, &s->memory, err));
+    nfl__manifest_free(&manifest, &s->memory);
+    return NFL_OK;
+}
+
+static void file_close(void *self)
+{
+    nfl__file_store *s = self;
+    if (s->lock >= 0 && s->manifest.next_id)
+        (void)!file_sync(s, NFL_SYNC_DURABLE, NULL);
+    nfl__journal_close(&s->journal);
+    nfl__row_blocks_free(&s->rows);
+    nfl__manifest_free(&s->manifest, &s->memory);
+    if (s->lock >= 0)
+        s->files->close(s->files->ctx, s->lock);
+    if (s->root >= 0)
+        s->files->close(s->files->ctx, s->root);
+    nfl__memory memory = s->memory;
+    nfl__delete(&memory, s, 1, sizeof *s);
+}
+
+static void file_init(nfl__file_store *s, const nfl__files *files, const nfl_store_opts *opts)
+{
+    uint32_t rows = opts->segment_rows ? opts->segment_rows : SEGMENT_ROWS;
+    s->files = files;
+    s->flags = opts->flags;
+    s->root = s->lock = s->journal.file = -1;
+    s->segment_rows = rows > SEGMENT_ROWS_MAX ? SEGMENT_ROWS_MAX : rows;
+    s->segment_us = (opts->segment_s ? opts->segment_s : SEGMENT_S) * INT64_C(1000000);
+    s->rows.memory = &s->memory;
+    s->rows.block_rows = s->segment_rows < NFL__BATCH_ROWS ? s->segment_rows : NFL__BATCH_ROWS;
+}
+
+static nfl_status file_open(nfl__file_store *s, const char *path, nfl_error *err)
+{
+    int create = (s->flags & NFL_STORE_CREATE) && !(s->flags & NFL_STORE_READ_ONLY);
+    s->root = s->files->open_root(s->files->ctx, path, create);
+    if (s->root == -ENOENT)
+        return nfl__fail(err, NFL_E_NOT_FOUND, NFL_NO_OFFSET, "%.160s: there is no store", path);
+    if (s->root < 0)
+        return nfl__fail_io(err, -s->root, "open %.160s", path);
+    return s->flags & NFL_STORE_READ_ONLY ? file_open_reader(s, err) : file_open_writer(s, path, err);
+}
+
+nfl_status nfl__file_store_open_with(const nfl__files *files, const char *path, const nfl_store_opts *opts, void **self,
+                                     const nfl__store_ops **ops, nfl_error *err)
+{
+    static const nfl__store_ops file_ops = {file_append, file_sync,   file_expire, file_open_source,
+                                            file_info,   nfl__file_store_verify, file_close};
+    nfl__memory memory;
+    nfl__memory_init(&memory, opts->alloc, 0);
+    nfl__file_store *s = nfl__new(&memory, 1, sizeof *s);
+    if (!s)
+        return nfl__fail_nomem(err, sizeof *s);
+    s->memory = memory;
+    file_init(s, files, opts);
+    nfl_status status = file_open(s, path, err);
+    if (status != NFL_OK) {
+        s->manifest.next_id = 0; /* nothing to sync */
+        file_close(s);
+        return status;
+    }
+    *self = s;
+    *ops = &file_ops;
+    return NFL_OK;
+}
+
+nfl_status nfl__file_store_open(const char *path, const nfl_store_opts *opts, void **self, const nfl__store_ops **ops,
+                                nfl_error *err)
+{
+    return nfl__file_store_open_with(&nfl__files_system, path, opts, self, ops, err);
+}

@@ -1,0 +1,71 @@
+/* `file:`: columnar files. The parts: files.h (operations), columns.h (rows in memory), encoding.h (columns as bytes),
+ * segment.h (sealed files), journal.h (rows not sealed yet), manifest.h (what belongs to the store at an instant),
+ * file_source.h (reading). This module holds them together.
+ *
+ *   DIR/manifest                            the state, replaced as a whole
+ *   DIR/segments/2026-11-23/<id>.nfs        sealed flows, by day of arrival
+ *   DIR/journal/<id>.nfj                    flows not sealed yet
+ *   DIR/lock                                held by the writer; the kernel lets go when it dies
+ *
+ * Writing. append() keeps rows in blocks of columns and, with a journal, as the next frame in memory; nothing can fail
+ * once memory is reserved, so an append is all or nothing. sync(VISIBLE) writes the frame, sync(DURABLE) also
+ * makes it durable. Sealing: encode the blocks; write and sync the segment; create the next journal; replace the
+ * manifest by one that names the segment and the new journal; delete the old journal. Whatever instant the writer
+ * dies at, the manifest names either the old journal or segment and new journal, so every flow is there once. What
+ * no manifest names is deleted by the next writer. A failed seal leaves everything as it was and is tried again,
+ * under a new id; the old journal is deleted only when the new manifest is durable.
+ *
+ * Reading. A snapshot is the manifest and the whole frames of the journal it names. The journal being gone means that
+ * the manifest was replaced meanwhile: read it again. No lock is taken. The writer's own handle reads its memory.
+ *
+ * Costs: append about a copy of the fields sent, plus a varint each with a journal; memory: the rows not sealed, about
+ * 100 bytes each, and an encoder's 5 MB while sealing. Limits: a seal is due at segment_rows, after segment_s of
+ * arrival, or on a new day; when sealing keeps failing, appends are refused at 4 times segment_rows.
+ */
+#ifndef NFL_STORE_FILE_STORE_H
+#define NFL_STORE_FILE_STORE_H
+
+#include "store/backend.h"
+#include "store/file_source.h"
+#include "store/files.h"
+#include "store/journal.h"
+
+/* Rows in blocks of columns: what the writer has not sealed, what a reader finds in the journal. */
+typedef struct nfl__row_blocks {
+    nfl__memory *memory;
+    uint32_t block_rows;
+    nfl__columns **blocks;
+    size_t count, capacity;
+    nfl__extent extent;
+} nfl__row_blocks;
+nfl_status nfl__row_blocks_reserve(nfl__row_blocks *blocks, size_t rows, uint64_t fields, nfl_error *err);
+void nfl__row_blocks_add(nfl__row_blocks *blocks, const nfl_flow *flow); /* reserved */
+nfl_status nfl__row_blocks_visit(void *ctx, const nfl_flow *flow, nfl_error *err); /* nfl__journal_visit */
+void nfl__row_blocks_free(nfl__row_blocks *blocks);
+
+typedef struct nfl__file_store {
+    nfl__memory memory;
+    const nfl__files *files;
+    int root;
+    int lock; /* -1 = reader */
+    uint32_t flags;
+    uint32_t segment_rows;
+    nfl_usec segment_us;
+    nfl__manifest manifest; /* writer: the current state */
+    nfl__journal journal;   /* writer with journal; file -1 otherwise */
+    nfl__row_blocks rows;   /* writer: rows not sealed */
+    int root_unsynced;      /* the manifest is replaced but perhaps not durable */
+    int journal_behind;     /* rows lacks nothing, but the journal does: only sealing saves them */
+} nfl__file_store;
+
+/* As nfl__file_store_open(), over other file operations. */
+nfl_status nfl__file_store_open_with(const nfl__files *files, const char *path, const nfl_store_opts *opts, void **self,
+                                     const nfl__store_ops **ops, nfl_error *err);
+
+/* What a query sees now. */
+nfl_status nfl__file_store_snapshot(nfl__file_store *store, nfl__memory *memory, nfl__snapshot *out, nfl_error *err);
+
+/* verify() of the interface. */
+nfl_status nfl__file_store_verify(void *self, nfl_verify_report *out, nfl_error *err);
+
+#endif

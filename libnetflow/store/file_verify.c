@@ -1,0 +1,98 @@
+/* Reading everything back: each segment's digest, directory and every column, and the journal. */
+#include "base/error.h"
+#include "store/file_store.h"
+#include "store/segment.h"
+
+#include <stdio.h>
+
+typedef struct verifier {
+    nfl__file_store *store;
+    nfl__memory memory;
+    nfl_verify_report *report;
+    nfl__buffer bytes;
+    nfl__decoded decoded[NFL_FIELD_STORED_COUNT];
+} verifier;
+
+static void verify_note(verifier *v, const nfl_error *why)
+{
+    if (!v->report->first_problem[0])
+        (void)snprintf(v->report->first_problem, sizeof v->report->first_problem, "%s", why->message);
+}
+
+static nfl_status verify_column(verifier *v, const nfl__segment *segment, const nfl__block *block, uint32_t field,
+                                nfl__column *columns, nfl_error *err)
+{
+    uint32_t of = block->chunks[field].encoding == NFL__ENCODING_RELATIVE ? nfl__encoding_reference(field) : NFL_FIELD_NONE;
+    return nfl__segment_column(segment, block, field, of == NFL_FIELD_NONE ? NULL : &columns[of], &v->bytes, &v->decoded[field],
+                               &columns[field], err);
+}
+
+/* Columns are read in the order in which they refer to each other. */
+static nfl_status verify_block(verifier *v, const nfl__segment *segment, const nfl__block *block, nfl_error *err)
+{
+    nfl__column columns[NFL_FIELD_STORED_COUNT];
+    NFL_TRY(verify_column(v, segment, block, NFL_FIELD_RECEIVED, columns, err));
+    NFL_TRY(verify_column(v, segment, block, NFL_FIELD_FIRST, columns, err));
+    for (uint32_t field = NFL_FIELD_LAST; field < NFL_FIELD_STORED_COUNT; field++)
+        if (field != NFL_FIELD_RECEIVED)
+            NFL_TRY(verify_column(v, segment, block, field, columns, err));
+    return NFL_OK;
+}
+
+static void verify_blocks(verifier *v, const nfl__segment *segment)
+{
+    nfl_error why;
+    for (uint32_t i = 0; i < segment->block_count; i++) {
+        v->report->blocks++;
+        if (verify_block(v, segment, &segment->blocks[i], &why) == NFL_OK) {
+            v->report->flows += segment->blocks[i].rows;
+        } else {
+            v->report->bad_blocks++;
+            verify_note(v, &why);
+        }
+    }
+}
+
+static void verify_segment(verifier *v, const nfl__segment_entry *entry)
+{
+    nfl__segment segment;
+    nfl_error why;
+    char name[NFL__NAME_SIZE];
+    nfl__segment_name(entry, name);
+    v->report->files++;
+    nfl_status status = nfl__segment_open(&segment, v->store->files, v->store->root, name, &v->memory, &why);
+    if (status == NFL_OK) {
+        verify_blocks(v, &segment);
+        status = nfl__segment_check_digest(&segment, &why);
+        if (status == NFL_OK && segment.digest != entry->digest)
+            status = nfl__fail(&why, NFL_E_CORRUPT, NFL_NO_OFFSET, "%s: not the file that the manifest names", name);
+        nfl__segment_close(&segment);
+    }
+    if (status != NFL_OK) {
+        v->report->bad_files++;
+        verify_note(v, &why);
+    }
+}
+
+nfl_status nfl__file_store_verify(void *self, nfl_verify_report *out, nfl_error *err)
+{
+    nfl__file_store *store = self;
+    verifier v = {.store = store, .report = out};
+    nfl__snapshot snapshot;
+    nfl__memory_init(&v.memory, &store->memory.alloc, 0);
+    v.bytes.memory = &v.memory;
+    NFL_TRY(nfl__file_store_snapshot(store, &v.memory, &snapshot, err)); /* reads and checks manifest and journal */
+    out->files = 1 + (snapshot.tail_count > 0);
+    for (size_t i = 0; i < snapshot.entry_count; i++)
+        verify_segment(&v, &snapshot.entries[i]);
+    for (size_t i = 0; i < snapshot.tail_count; i++)
+        out->flows += snapshot.tail_rows[i];
+    nfl__snapshot_free(&snapshot, &v.memory);
+    nfl__buffer_free(&v.bytes);
+    for (size_t i = 0; i < NFL_FIELD_STORED_COUNT; i++)
+        nfl__decoded_free(&v.decoded[i], &v.memory);
+    if (out->bad_files + out->bad_blocks == 0)
+        return NFL_OK;
+    return nfl__fail(err, NFL_E_CORRUPT, NFL_NO_OFFSET, "%llu bad files, %llu bad blocks; first: %.150s",
+                     (unsigned long long)out->bad_files, (unsigned long long)out->bad_blocks, out->first_problem);
+}
