@@ -488,7 +488,7 @@ static int encoder_is_due(const nfl_encoder *encoder, uint64_t sent_in)
 
 static nfl_status encoder_add_record(nfl_encoder *encoder, const nfl_flow *flow, nfl_error *err)
 {
-    encoder_template *t;
+    encoder_template *t = NULL;
     NFL_TRY(encoder_find_template(encoder, flow, &t, err));
     int template_due = encoder_is_due(encoder, t->sent_in);
     int options_due = encoder->opts.sampling > 0 && encoder_is_due(encoder, encoder->options_sent_in);
