@@ -10,21 +10,20 @@ int main(int argc, char **argv)
     nfl_engine *engine = NULL;
     nfl_capture *file = NULL;
     nfl_udp *udp = NULL;
-    if (nfl_engine_new(NULL, &engine, &err) < 0 ||
-        (nfl_capture_new(from, NULL, &file, NULL) < 0 && nfl_udp_new(from, NULL, &udp, &err) < 0))
-        return fprintf(stderr, "hello: %s\n", err.message), 1;
+    nfl_status status = nfl_engine_new(NULL, &engine, &err);
+    if (status == NFL_OK && nfl_capture_new(from, NULL, &file, NULL) < 0)
+        status = nfl_udp_new(from, NULL, &udp, &err);
     const nfl_datagram *d;
-    nfl_status status = NFL_OK;
     for (time_t end = time(NULL) + 60; status >= 0 && status != NFL_DONE && (file || time(NULL) < end);)
         if ((status = file ? nfl_capture_next(file, &d, &err) : nfl_udp_next(udp, &d, &err)) == NFL_OK)
-            (void)!nfl_engine_feed(engine, &d->src, d->time_us, d->data, d->len,
-                                   NULL); /* bad ones are passed over */
+            (void)!nfl_engine_feed(engine, &d->src, d->time_us, d->data, d->len, NULL); /* counts bad ones */
         else if (status == NFL_PENDING)
             poll(&(struct pollfd){nfl_udp_fd(udp), POLLIN, 0}, 1, 1000);
     nfl_topk_item top[10];
     char text[NFL_IP_TEXT_SIZE];
-    for (size_t i = 0, count = nfl_engine_top(engine, NFL_TOP_SRC, top, 10); i < count; i++)
+    for (size_t i = 0, count = engine ? nfl_engine_top(engine, NFL_TOP_SRC, top, 10) : 0; i < count; i++)
         if (nfl_ip_format((const nfl_ip *)top[i].key, text, sizeof text))
             printf("%-40s %12llu bytes\n", text, (unsigned long long)top[i].weight);
-    return nfl_capture_free(file), nfl_udp_free(udp), nfl_engine_free(engine), status < 0;
+    nfl_capture_free(file), nfl_udp_free(udp), nfl_engine_free(engine);
+    return status < 0 ? fprintf(stderr, "hello: %s\n", err.message), 1 : 0;
 }

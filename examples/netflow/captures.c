@@ -34,7 +34,7 @@ static void captures_watch_interrupts(struct sigaction *before)
 
 /* ---- progress ---- */
 
-static void progress_draw(const captures *c, uint64_t bytes)
+static void progress_draw(captures *c, uint64_t bytes)
 {
     double part = c->bytes_expected ? (double)bytes / (double)c->bytes_expected : 0;
     int full = (int)((part > 1 ? 1 : part) * PROGRESS_WIDTH);
@@ -43,9 +43,10 @@ static void progress_draw(const captures *c, uint64_t bytes)
         bar[i] = i < full ? '#' : '.';
     bar[PROGRESS_WIDTH] = 0;
     fprintf(stderr, "\r[%s] %3d %%", bar, full * 100 / PROGRESS_WIDTH);
+    c->progress_drawn = 1;
 }
 
-static void progress_tell(const captures *c, const nfl_capture *capture, nfl_usec *next_us)
+static void progress_tell(captures *c, const nfl_capture *capture, nfl_usec *next_us)
 {
     nfl_usec now_us = clock_now_us();
     if (now_us < *next_us)
@@ -56,8 +57,11 @@ static void progress_tell(const captures *c, const nfl_capture *capture, nfl_use
     progress_draw(c, c->packets.bytes + stats.bytes);
 }
 
-static void progress_clear(void)
+static void progress_clear(captures *c)
 {
+    if (!c->progress_drawn)
+        return;
+    c->progress_drawn = 0;
     fprintf(stderr, "\r%*s\r", PROGRESS_WIDTH + 10, "");
 }
 
@@ -103,8 +107,7 @@ static nfl_status captures_read_open(captures *c, nfl_capture *capture, nfl_usec
             progress_tell(c, capture, next_us);
     }
     captures_add_packets(c, capture);
-    if (terminal)
-        progress_clear();
+    progress_clear(c);
     return status;
 }
 
@@ -117,10 +120,12 @@ static void captures_read_file(captures *c, const char *path, nfl_usec *next_us)
         status = captures_read_open(c, capture, next_us, &err);
         nfl_capture_free(capture);
     }
+    if (captures_interrupted || c->failed)
+        return; /* a read that Ctrl-C broke off is not the file's fault */
     if (status < 0) {
         complain_about(path, &err);
         c->broken_files++;
-    } else if (!captures_interrupted && !c->failed) {
+    } else {
         c->files++;
     }
 }

@@ -16,8 +16,9 @@ typedef struct captures {
     uint64_t broken_files;   /* not */
     nfl_pcap_stats packets;  /* of all files */
     uint64_t bytes_expected; /* of all files */
-    int stopped;             /* by Ctrl-C */
-    int failed;              /* `take` said so */
+    int progress_drawn;
+    int stopped; /* by Ctrl-C */
+    int failed;  /* `take` said so */
 } captures;
 
 /* Read files and directories (their *.pcap, *.pcapng and *.cap, by name, and those of their directories). Problems

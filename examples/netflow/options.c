@@ -113,13 +113,12 @@ static int option_set_format(const char *text, uint32_t *out)
 
 static int option_set_count(const option_row *row, const char *text, uint64_t *out)
 {
-    char *stop;
     size_t len = strlen(text);
     if (len == 0 || len > 18 || strspn(text, "0123456789") != len) {
         complain("--%s '%s': a number expected", row->name, text);
         return 0;
     }
-    *out = strtoull(text, &stop, 10);
+    *out = strtoull(text, NULL, 10);
     return 1;
 }
 

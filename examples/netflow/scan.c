@@ -12,6 +12,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* For sorting flows of a store by arrival; more flows are read in several parts. */
+#define SCAN_MEMORY_BYTES (UINT64_C(256) << 20)
+
 typedef struct scan {
     const options *given;
     nfl_watch *watch;
@@ -118,7 +121,8 @@ static nfl_status scan_range(scan *s, nfl_store *store, nfl_usec from_us, nfl_us
     snprintf(filter, sizeof filter, "received >= %s and received < %s", from, to);
     NFL_OPTS(nfl_query, query, .flags = NFL_QUERY_UNSCALED | NFL_QUERY_ASCENDING,
              .from_us = s->given->from_us, .to_us = s->given->to_us, .filter = filter,
-             .columns = scan_columns, .order_by = "received", .now_us = s->given->now_us);
+             .columns = scan_columns, .order_by = "received", .now_us = s->given->now_us,
+             .max_memory_bytes = SCAN_MEMORY_BYTES);
     nfl_cursor *cursor = NULL;
     nfl_status status = nfl_store_query(store, &query, &cursor, err);
     if (status == NFL_E_LIMIT && to_us - from_us > 1) {

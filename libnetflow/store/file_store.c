@@ -134,8 +134,11 @@ static int64_t file_day(nfl_usec time_us)
 static int file_seal_is_due(const nfl__file_store *s, nfl_usec received_us)
 {
     const nfl__extent *extent = &s->rows.extent;
-    return extent->rows > 0 && (extent->rows >= s->segment_rows || received_us - extent->received_min >= s->segment_us ||
-                                file_day(received_us) != file_day(extent->received_min));
+    if (extent->rows == 0)
+        return 0;
+    /* The time bounds the journal; without one, few large segments are better than many small ones. */
+    int old = file_has_journal(s) && received_us - extent->received_min >= s->segment_us;
+    return old || extent->rows >= s->segment_rows || file_day(received_us) != file_day(extent->received_min);
 }
 
 /* A flow of any age becomes one of ours. */
