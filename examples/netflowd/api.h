@@ -21,7 +21,7 @@ enum {
 typedef struct api {
     const char *store;
     uint32_t keep_days;
-    status *status;
+    status_board *status;
     findings *findings;
     queries *queries;
     names *names; /* NULL: names cannot be asked for */

@@ -55,21 +55,21 @@ static int collector_open_engine(collector *c)
     return 1;
 }
 
-int collector_open(collector *c, const config *config, status *status, queries *queries)
+int collector_open(collector *c, const config *settings, status_board *board, queries *running)
 {
-    *c = (collector){.config = config, .status = status, .queries = queries, .now.started_us = clock_now()};
+    *c = (collector){.config = settings, .status = board, .queries = running, .now.started_us = clock_now()};
     /* Sockets first: while the store recovers, the kernel keeps what comes. */
     int result = collector_open_sockets(c);
     if (!result)
         result = collector_open_engine(c);
     if (result)
         return result;
-    result = findings_open(&c->findings, config->store);
+    result = findings_open(&c->findings, settings->store);
     if (result) {
-        fprintf(stderr, "netflowd: %s/findings.jsonl: %s\n", config->store, strerror(result));
+        fprintf(stderr, "netflowd: %s/findings.jsonl: %s\n", settings->store, strerror(result));
         return 1;
     }
-    templates_load(nfl_engine_parser(c->engine), config->store, c->now.started_us);
+    templates_load(nfl_engine_parser(c->engine), settings->store, c->now.started_us);
     c->next_save_us = clock_elapsed() + COLLECTOR_SAVE_US;
     return 0;
 }

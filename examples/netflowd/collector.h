@@ -16,7 +16,7 @@ typedef struct collector {
     nfl_udp *sockets[CONFIG_LIST_MAX];
     size_t socket_count;
     findings *findings; /* shared with the HTTP threads, as are status and queries */
-    status *status;
+    status_board *status;
     queries *queries;
     status_data now; /* made here, published once a second */
     uint64_t flow_history[16]; /* counters of the last seconds, a ring, for rates */
@@ -29,7 +29,7 @@ typedef struct collector {
 } collector;
 
 /* Open sockets, store and findings. Returns 0, or the exit status after saying why. */
-int collector_open(collector *c, const config *config, status *status, queries *queries);
+int collector_open(collector *c, const config *settings, status_board *board, queries *running);
 
 /* Collect until *stop is set by a signal that is blocked except while waiting. */
 void collector_run(collector *c, const volatile sig_atomic_t *stop, const sigset_t *waiting_mask);

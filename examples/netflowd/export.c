@@ -28,17 +28,17 @@ static const struct {
     [EXPORT_JSON] = {"application/json", "flows.json"},
 };
 
-export *export_new(uint32_t form, queries *queries, query_slot *slot, nfl_store *store, nfl_cursor *cursor)
+export *export_new(uint32_t form, queries *running, query_slot *slot, nfl_store *store, nfl_cursor *cursor)
 {
     export *e = malloc(sizeof *e);
-    export from = {.form = form, .queries = queries, .slot = slot, .store = store, .cursor = cursor};
+    export from = {.form = form, .queries = running, .slot = slot, .store = store, .cursor = cursor};
     if (e) {
         *e = from;
         return e;
     }
     nfl_cursor_free(cursor);
     nfl_store_free(store);
-    queries_end(queries, slot);
+    queries_end(running, slot);
     return NULL;
 }
 

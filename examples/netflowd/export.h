@@ -16,7 +16,7 @@ enum {
 };
 
 /* Takes slot, store and cursor, on failure too; NULL when out of memory. */
-export *export_new(uint32_t form, queries *queries, query_slot *slot, nfl_store *store, nfl_cursor *cursor);
+export *export_new(uint32_t form, queries *running, query_slot *slot, nfl_store *store, nfl_cursor *cursor);
 void export_free(export *e);
 
 const char *export_content_type(const export *e);

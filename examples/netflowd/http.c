@@ -229,7 +229,7 @@ static int http_listen(const address *where, char *text, size_t capacity)
     return listener;
 }
 
-int http_open(http **out, const char *text, const config_list *names, const api *a)
+int http_open(http **out, const char *text, const config_list *own_names, const api *a)
 {
     address where;
     if (!address_parse(text, &where))
@@ -238,7 +238,7 @@ int http_open(http **out, const char *text, const config_list *names, const api 
     if (!h)
         return HTTP_FAILED;
     h->api = a;
-    h->names = names;
+    h->names = own_names;
     int listener = http_listen(&where, h->address, sizeof h->address);
     unsigned flags = MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_THREAD_PER_CONNECTION | MHD_USE_POLL | MHD_USE_ITC;
     if (where.storage.ss_family == AF_INET6)

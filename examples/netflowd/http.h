@@ -12,7 +12,7 @@ enum {
 };
 
 /* Start to serve. The api and the names must outlive it. Returns 0 or HTTP_*. */
-int http_open(http **out, const char *address, const config_list *names, const api *a);
+int http_open(http **out, const char *address, const config_list *own_names, const api *a);
 
 /* Stop; waits for the requests that run. */
 void http_close(http *h);

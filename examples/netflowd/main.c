@@ -37,25 +37,25 @@ static void main_set_signals(sigset_t *waiting_mask)
     sigdelset(waiting_mask, SIGINT);
 }
 
-static int main_open_names(names **out, const config *config)
+static int main_open_names(names **out, const config *settings)
 {
     nfl_error err = {.message = "out of memory"};
     uint64_t seed = 0;
     (void)!getrandom(&seed, sizeof seed, GRND_NONBLOCK); /* left 0, the resolver has a default */
-    nfl_status status = names_open(out, *config->dns_server ? config->dns_server : NULL, seed, &err);
+    nfl_status status = names_open(out, *settings->dns_server ? settings->dns_server : NULL, seed, &err);
     if (status >= 0 || status == NFL_E_UNSUPPORTED)
         return 0;
-    fprintf(stderr, "netflowd: dns server %s: %s\n", config->dns_server, err.message);
+    fprintf(stderr, "netflowd: dns server %s: %s\n", settings->dns_server, err.message);
     return status == NFL_E_ARG ? 2 : 1;
 }
 
-static int main_open_http(http **out, const config *config, const api *a)
+static int main_open_http(http **out, const config *settings, const api *a)
 {
-    int result = http_open(out, config->http, &config->http_names, a);
+    int result = http_open(out, settings->http, &settings->http_names, a);
     if (result == HTTP_WRONG_ADDRESS)
-        fprintf(stderr, "netflowd: http %s: an address with port expected, such as 127.0.0.1:8080\n", config->http);
+        fprintf(stderr, "netflowd: http %s: an address with port expected, such as 127.0.0.1:8080\n", settings->http);
     else if (result == HTTP_FAILED)
-        fprintf(stderr, "netflowd: http %s: %s\n", config->http, strerror(errno));
+        fprintf(stderr, "netflowd: http %s: %s\n", settings->http, strerror(errno));
     return result == HTTP_WRONG_ADDRESS ? 2 : result ? 1 : 0;
 }
 
@@ -68,7 +68,7 @@ static void main_say_ready(const collector *c, const http *h)
     fflush(stdout);
 }
 
-static int main_serve(collector *c, names *names, const sigset_t *waiting_mask)
+static int main_serve(collector *c, names *resolver, const sigset_t *waiting_mask)
 {
     http *h = NULL;
     const api a = {.store = c->config->store,
@@ -76,7 +76,7 @@ static int main_serve(collector *c, names *names, const sigset_t *waiting_mask)
                    .status = c->status,
                    .findings = c->findings,
                    .queries = c->queries,
-                   .names = names};
+                   .names = resolver};
     int result = main_open_http(&h, c->config, &a);
     if (result)
         return result;
@@ -90,26 +90,26 @@ static int main_serve(collector *c, names *names, const sigset_t *waiting_mask)
 int main(int argc, char **argv)
 {
     static config settings;
-    static collector collector;
-    static status status;
-    static queries queries;
-    names *names = NULL;
+    static collector c;
+    static status_board board;
+    static queries running;
+    names *resolver = NULL;
     sigset_t waiting_mask;
     int result = config_read(&settings, argc, argv);
     if (result != CONFIG_RUN)
         return result == CONFIG_STOP ? 0 : 2;
     main_set_signals(&waiting_mask);
-    status_init(&status);
-    queries_init(&queries);
-    result = main_open_names(&names, &settings);
+    status_init(&board);
+    queries_init(&running);
+    result = main_open_names(&resolver, &settings);
     if (!result) {
-        result = collector_open(&collector, &settings, &status, &queries);
+        result = collector_open(&c, &settings, &board, &running);
         if (!result)
-            result = main_serve(&collector, names, &waiting_mask);
-        collector_close(&collector);
+            result = main_serve(&c, resolver, &waiting_mask);
+        collector_close(&c);
     }
-    names_close(names);
-    queries_done(&queries);
-    status_done(&status);
+    names_close(resolver);
+    queries_done(&running);
+    status_done(&board);
     return result;
 }

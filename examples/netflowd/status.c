@@ -2,19 +2,19 @@
 
 #include <stdlib.h>
 
-void status_init(status *s)
+void status_init(status_board *s)
 {
-    *s = (status){0};
+    *s = (status_board){0};
     pthread_mutex_init(&s->lock, NULL);
 }
 
-void status_done(status *s)
+void status_done(status_board *s)
 {
     free(s->data.domains);
     pthread_mutex_destroy(&s->lock);
 }
 
-void status_publish(status *s, status_data *data)
+void status_publish(status_board *s, status_data *data)
 {
     pthread_mutex_lock(&s->lock);
     nfl_domain_info *before = s->data.domains;
@@ -93,7 +93,7 @@ static void status_write_decoder(const nfl_parser_stats *stats, json *j)
     json_close(j, '}');
 }
 
-void status_write(status *s, json *j)
+void status_write(status_board *s, json *j)
 {
     pthread_mutex_lock(&s->lock);
     const status_data *data = &s->data;

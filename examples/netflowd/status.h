@@ -29,18 +29,18 @@ typedef struct status_data {
     nfl_usec problem_us;
 } status_data;
 
-typedef struct status {
+typedef struct status_board {
     pthread_mutex_t lock;
     status_data data;
-} status;
+} status_board;
 
-void status_init(status *s);
-void status_done(status *s);
+void status_init(status_board *s);
+void status_done(status_board *s);
 
 /* Takes data->domains and gives back the one it replaces, for the next time. */
-void status_publish(status *s, status_data *data);
+void status_publish(status_board *s, status_data *data);
 
 /* Write the members of /api/status that come from the collector. */
-void status_write(status *s, json *j);
+void status_write(status_board *s, json *j);
 
 #endif
