@@ -112,7 +112,7 @@ typedef struct nfl_store_opts {
     NFL_PTR(const nfl_alloc *, alloc); /**< NULL = malloc. Copied. */
     uint64_t max_flows;   /**< `mem:`: flows held, the oldest go first; 0 = 65536. */
     uint32_t segment_rows; /**< `file:`: a segment is sealed at this many flows; 0 = 262144. */
-    uint32_t segment_s;    /**< `file:`: and when its flows span this many seconds of arrival; 0 = 300. */
+    uint32_t segment_s;    /**< `file:`: and, with a journal, when its flows span this many seconds of arrival; 0 = 300. */
     NFL_PTR(const nfl_store_backend *, backend); /**< Host's own store; the URI is then not looked at. Must outlive the store. */
     NFL_PTR(void *, backend_self); /**< Passed to its functions. */
 } nfl_store_opts;

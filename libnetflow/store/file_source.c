@@ -53,9 +53,12 @@ static nfl_status source_next_segment(file_source *s, nfl_error *err)
             continue;
         }
         nfl__segment_name(entry, name);
-        nfl_status status = nfl__segment_open(&s->segment, s->files, s->root, name, &s->memory, err);
+        nfl_error why;
+        nfl_status status = nfl__segment_open(&s->segment, s->files, s->root, name, &s->memory, &why);
         if (status == NFL_E_NOT_FOUND) /* expired since the snapshot */
             continue;
+        if (status != NFL_OK && err)
+            *err = why;
         s->next_block = 0;
         return status;
     }

@@ -134,8 +134,11 @@ static int64_t file_day(nfl_usec time_us)
 static int file_seal_is_due(const nfl__file_store *s, nfl_usec received_us)
 {
     const nfl__extent *extent = &s->rows.extent;
-    return extent->rows > 0 && (extent->rows >= s->segment_rows || received_us - extent->received_min >= s->segment_us ||
-                                file_day(received_us) != file_day(extent->received_min));
+    if (extent->rows == 0)
+        return 0;
+    /* The time bounds the journal; without one, few large segments are better than many small ones. */
+    int old = file_has_journal(s) && received_us - extent->received_min >= s->segment_us;
+    return old || extent->rows >= s->segment_rows || file_day(received_us) != file_day(extent->received_min);
 }
 
 /* A flow of any age becomes one of ours. */
@@ -500,16 +503,25 @@ static nfl_status file_lock(nfl__file_store *s, const char *path, nfl_error *err
     return result < 0 ? nfl__fail_io(err, -result, "lock %.120s/lock", path) : NFL_OK;
 }
 
+/* The manifest, if there is one: NFL_DONE when there is none and one may be made. */
+static nfl_status file_read_manifest(nfl__file_store *s, nfl_error *err)
+{
+    nfl_error why;
+    nfl_status status = nfl__manifest_read(&s->manifest, s->files, s->root, &s->memory, &why);
+    if (status == NFL_E_NOT_FOUND && (s->flags & NFL_STORE_CREATE))
+        return NFL_DONE;
+    if (status != NFL_OK && err)
+        *err = why;
+    return status;
+}
+
 static nfl_status file_open_writer(nfl__file_store *s, const char *path, nfl_error *err)
 {
-    nfl_status status = nfl__manifest_read(&s->manifest, s->files, s->root, &s->memory, err);
-    if (status == NFL_E_NOT_FOUND && (s->flags & NFL_STORE_CREATE))
-        status = NFL_OK;
+    NFL_TRY(file_read_manifest(s, err)); /* not a store: touch nothing */
     nfl__manifest_free(&s->manifest, &s->memory);
-    NFL_TRY(status); /* not a store: touch nothing */
     NFL_TRY(file_lock(s, path, err));
-    status = nfl__manifest_read(&s->manifest, s->files, s->root, &s->memory, err); /* now nobody changes it */
-    if (status == NFL_E_NOT_FOUND)
+    nfl_status status = file_read_manifest(s, err); /* now nobody changes it */
+    if (status == NFL_DONE)
         status = file_create(s, err);
     NFL_TRY(status);
     file_sweep_all(s);

@@ -1,0 +1,18 @@
+/* The commands; main.c has their table. Each returns the exit status. */
+#ifndef NETFLOW_TOOL_COMMANDS_H
+#define NETFLOW_TOOL_COMMANDS_H
+
+#include "options.h"
+
+int command_import(const options *given);
+int command_top(const options *given);
+int command_flows(const options *given);
+int command_series(const options *given);
+int command_scan(const options *given);
+int command_info(const options *given);
+int command_verify(const options *given);
+int command_resolve(const options *given);
+int command_fields(const options *given);
+int command_decode(int argc, char **argv);
+
+#endif

@@ -1,0 +1,250 @@
+#include "options.h"
+
+#include "report.h"
+
+#include <netflow/time.h>
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+enum { VALUE_TEXT, VALUE_COUNT, VALUE_TIME, VALUE_DURATION, VALUE_FORMAT, VALUE_NONE };
+
+typedef struct option_row {
+    uint32_t bit;
+    char letter; /* 0 = long form only */
+    uint8_t value;
+    size_t offset; /* in `options` */
+    const char *name;
+    const char *placeholder;
+    const char *about;
+} option_row;
+
+static const option_row option_rows[] = {
+    {OPTION_STORE, 's', VALUE_TEXT, offsetof(options, store), "store", "STORE", "flow store: a directory"},
+    {OPTION_BY, 0, VALUE_TEXT, offsetof(options, by), "by", "FIELD[,FIELD]",
+     "group by these fields (netflow fields lists them)"},
+    {OPTION_BUCKET, 0, VALUE_DURATION, offsetof(options, bucket_us), "bucket", "LENGTH",
+     "length of a time bucket: 30s, 5m, 1h, 1d"},
+    {OPTION_ORDER, 0, VALUE_TEXT, offsetof(options, order), "order", "FIELD", "order by this field"},
+    {OPTION_DESCENDING, 0, VALUE_NONE, offsetof(options, descending), "desc", NULL, "from large to small"},
+    {OPTION_LIMIT, 'n', VALUE_COUNT, offsetof(options, limit), "limit", "N", "at most N rows; 0 = all"},
+    {OPTION_FROM, 0, VALUE_TIME, offsetof(options, from_us), "from", "TIME",
+     "flows that start at this time or later: 2026-11-23T14:05, -2h, yesterday"},
+    {OPTION_TO, 0, VALUE_TIME, offsetof(options, to_us), "to", "TIME", "flows that start before this time"},
+    {OPTION_COLUMNS, 0, VALUE_TEXT, offsetof(options, columns), "columns", "FIELD[,FIELD]",
+     "print these fields"},
+    {OPTION_SERVER, 0, VALUE_TEXT, offsetof(options, server), "server", "ADDR[:PORT]",
+     "name servers by comma, instead of the system's"},
+    {OPTION_FORMAT, 0, VALUE_FORMAT, offsetof(options, format), "format", "FORMAT",
+     "table (default), csv or json (one object a line)"},
+};
+
+static const size_t option_row_count = sizeof option_rows / sizeof *option_rows;
+
+static const char *const format_names[] = {
+    [FORMAT_TABLE] = "table", [FORMAT_CSV] = "csv", [FORMAT_JSON] = "json"};
+
+nfl_usec clock_now_us(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    return (nfl_usec)now.tv_sec * 1000000 + now.tv_nsec / 1000;
+}
+
+/* ---- help ---- */
+
+static void options_print_usage(const command *which, FILE *to)
+{
+    fprintf(to, "usage: netflow %s", which->name);
+    for (size_t i = 0; i < option_row_count; i++) {
+        const option_row *row = &option_rows[i];
+        if (!(which->accepts & row->bit))
+            continue;
+        const char *open = which->needs & row->bit ? "" : "[", *close = which->needs & row->bit ? "" : "]";
+        if (row->letter)
+            fprintf(to, " %s-%c %s%s", open, row->letter, row->placeholder, close);
+        else
+            fprintf(to, " %s--%s%s%s%s", open, row->name, row->placeholder ? " " : "",
+                    row->placeholder ? row->placeholder : "", close);
+    }
+    fprintf(to, "%s%s\n", which->arguments[0] ? " " : "", which->arguments);
+}
+
+static int options_help(const command *which)
+{
+    options_print_usage(which, stdout);
+    printf("\n%s\n\n", which->about);
+    for (size_t i = 0; i < option_row_count; i++) {
+        const option_row *row = &option_rows[i];
+        if (!(which->accepts & row->bit))
+            continue;
+        char left[64];
+        snprintf(left, sizeof left, "--%s%s%s", row->name, row->placeholder ? " " : "",
+                 row->placeholder ? row->placeholder : "");
+        printf("  %c%c%c %-24s %s\n", row->letter ? '-' : ' ', row->letter ? row->letter : ' ',
+               row->letter ? ',' : ' ', left, row->about);
+    }
+    printf("      %-24s %s\n", "--help", "this text");
+    return EXIT_DONE;
+}
+
+static int options_mistake(const command *which, const char *what, const char *text, const char *expected)
+{
+    complain("%s '%s': %s", what, text, expected);
+    options_print_usage(which, stderr);
+    return EXIT_USAGE;
+}
+
+/* ---- values ---- */
+
+static int option_set_format(const char *text, uint32_t *out)
+{
+    for (uint32_t i = 0; i < sizeof format_names / sizeof *format_names; i++) {
+        if (strcmp(text, format_names[i]) == 0) {
+            *out = i;
+            return 1;
+        }
+    }
+    complain("--format '%s': table, csv or json expected", text);
+    return 0;
+}
+
+static int option_set_count(const option_row *row, const char *text, uint64_t *out)
+{
+    size_t len = strlen(text);
+    if (len == 0 || len > 18 || strspn(text, "0123456789") != len) {
+        complain("--%s '%s': a number expected", row->name, text);
+        return 0;
+    }
+    *out = strtoull(text, NULL, 10);
+    return 1;
+}
+
+static void option_complain(const option_row *row, const char *text, const nfl_error *err)
+{
+    char name[32];
+    snprintf(name, sizeof name, "--%s", row->name);
+    complain_at(err, name, text);
+}
+
+static int option_set_time(const option_row *row, const char *text, nfl_usec now_us, nfl_usec *out)
+{
+    nfl_error err;
+    nfl_status status = row->value == VALUE_TIME ? nfl_time_parse(text, now_us, out, &err)
+                                                 : nfl_duration_parse(text, out, &err);
+    if (status == NFL_OK && row->value == VALUE_DURATION && *out <= 0) {
+        complain("--%s '%s': more than nothing expected", row->name, text);
+        return 0;
+    }
+    if (status < 0)
+        option_complain(row, text, &err);
+    return status == NFL_OK;
+}
+
+/* 1 if the value is good. */
+static int option_set(const option_row *row, const char *text, options *out)
+{
+    void *member = (char *)out + row->offset;
+    switch (row->value) {
+    case VALUE_NONE:
+        *(uint32_t *)member = 1;
+        return 1;
+    case VALUE_TEXT:
+        *(const char **)member = text;
+        return 1;
+    case VALUE_COUNT:
+        return option_set_count(row, text, member);
+    case VALUE_FORMAT:
+        return option_set_format(text, member);
+    default:
+        return option_set_time(row, text, out->now_us, member);
+    }
+}
+
+/* ---- arguments ---- */
+
+/* The row of an argument such as --from, --from=-2h, -n or -n5, and the value in the same word or NULL. */
+static const option_row *option_find(const char *word, const char **value)
+{
+    *value = NULL;
+    for (size_t i = 0; i < option_row_count; i++) {
+        const option_row *row = &option_rows[i];
+        if (word[1] != '-') {
+            if (row->letter && word[1] == row->letter) {
+                *value = word[2] ? word + 2 : NULL;
+                return row;
+            }
+            continue;
+        }
+        size_t len = strlen(row->name);
+        if (strncmp(word + 2, row->name, len) == 0 && (word[2 + len] == 0 || word[2 + len] == '=')) {
+            *value = word[2 + len] ? word + 3 + len : NULL;
+            return row;
+        }
+    }
+    return NULL;
+}
+
+/* Take the option at argv[*at]; its value may be the next word. -1, or an exit status. */
+static int option_take(const command *which, int argc, char **argv, int *at, options *out)
+{
+    const char *word = argv[*at], *value;
+    const option_row *row = option_find(word, &value);
+    if (!row || !(which->accepts & row->bit))
+        return options_mistake(which, "option", word, "not known here");
+    if (row->value == VALUE_NONE && value)
+        return options_mistake(which, "option", word, "takes no value");
+    if (row->value != VALUE_NONE && !value) {
+        if (*at + 1 >= argc)
+            return options_mistake(which, "option", word, "a value must follow");
+        value = argv[++*at];
+    }
+    if (!option_set(row, value, out))
+        return EXIT_USAGE;
+    out->given |= row->bit;
+    return -1;
+}
+
+static int options_check(const command *which, const options *given)
+{
+    for (size_t i = 0; i < option_row_count; i++) {
+        const option_row *row = &option_rows[i];
+        if (which->needs & row->bit & ~given->given) {
+            complain("--%s is missing", row->name);
+            options_print_usage(which, stderr);
+            return EXIT_USAGE;
+        }
+    }
+    if (given->argument_count < which->min_arguments)
+        return options_mistake(which, "arguments", which->arguments, "missing");
+    if (which->max_arguments >= 0 && given->argument_count > which->max_arguments)
+        return options_mistake(which, "argument", given->arguments[which->max_arguments], "not expected");
+    if (given->given & OPTION_FROM && given->given & OPTION_TO && given->from_us >= given->to_us) {
+        complain("--from is not before --to");
+        return EXIT_USAGE;
+    }
+    return -1;
+}
+
+int options_read(const command *which, int argc, char **argv, options *out)
+{
+    *out = (options){.now_us = clock_now_us(), .limit = which->limit, .arguments = argv + 1};
+    int only_arguments = 0;
+    for (int i = 1; i < argc; i++) {
+        const char *word = argv[i];
+        if (only_arguments || word[0] != '-' || word[1] == 0) {
+            out->arguments[out->argument_count++] = argv[i];
+        } else if (strcmp(word, "--") == 0) {
+            only_arguments = 1;
+        } else if (strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0) {
+            return options_help(which);
+        } else {
+            int status = option_take(which, argc, argv, &i, out);
+            if (status >= 0)
+                return status;
+        }
+    }
+    return options_check(which, out);
+}

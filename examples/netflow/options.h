@@ -1,0 +1,67 @@
+/* Options of all commands: one table, one struct. */
+#ifndef NETFLOW_TOOL_OPTIONS_H
+#define NETFLOW_TOOL_OPTIONS_H
+
+#include <netflow/base.h>
+
+#include <stdio.h>
+
+/* Exit statuses. */
+enum { EXIT_DONE = 0, EXIT_FAILED = 1, EXIT_USAGE = 2 };
+
+/* Forms of output. */
+enum { FORMAT_TABLE = 0, FORMAT_CSV = 1, FORMAT_JSON = 2 };
+
+/* Which options a command takes or needs. */
+enum {
+    OPTION_STORE = 1 << 0,
+    OPTION_BY = 1 << 1,
+    OPTION_ORDER = 1 << 2,
+    OPTION_DESCENDING = 1 << 3,
+    OPTION_LIMIT = 1 << 4,
+    OPTION_FROM = 1 << 5,
+    OPTION_TO = 1 << 6,
+    OPTION_COLUMNS = 1 << 7,
+    OPTION_BUCKET = 1 << 8,
+    OPTION_FORMAT = 1 << 9,
+    OPTION_SERVER = 1 << 10
+};
+
+typedef struct options {
+    const char *store;
+    const char *by;
+    const char *order;
+    const char *columns;
+    const char *server;
+    nfl_usec from_us;
+    nfl_usec to_us;
+    nfl_usec bucket_us;
+    nfl_usec now_us; /* the system's clock when the program started */
+    uint64_t limit;  /* 0 = all */
+    uint32_t format;
+    uint32_t descending;
+    uint32_t given; /* OPTION_* bits */
+    int argument_count;
+    char **arguments; /* what is left: files, addresses, the words of a filter */
+} options;
+
+typedef struct command {
+    const char *name;
+    const char *arguments; /* for the usage line: "FILE..." */
+    const char *about;     /* one line */
+    uint32_t accepts;      /* OPTION_* bits */
+    uint32_t needs;        /* OPTION_* bits */
+    uint64_t limit;        /* rows unless -n says otherwise, 0 = all */
+    int min_arguments;
+    int max_arguments; /* -1 = any number */
+    int (*run)(const options *given);
+    int (*run_raw)(int argc, char **argv); /* instead of `run`: reads its arguments itself */
+} command;
+
+/* Read the arguments of a command. Returns -1 to go on, or the exit status after help or a mistake. */
+int options_read(const command *which, int argc, char **argv, options *out);
+
+/* The system's clock. */
+nfl_usec clock_now_us(void);
+
+#endif

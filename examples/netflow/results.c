@@ -1,0 +1,269 @@
+#include "results.h"
+
+#include "facts.h"
+#include "report.h"
+#include "table.h"
+#include "text.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+typedef struct results {
+    const options *given;
+    nfl_cursor *cursor;
+    uint32_t column_count;
+    int grouped;
+    int gauge;             /* TABLE_* */
+    uint32_t gauge_column; /* whose value the gauge shows */
+    uint64_t rows;
+    nfl_column_info columns[TABLE_COLUMNS];
+} results;
+
+int store_open_to_read(const options *given, nfl_store **out)
+{
+    NFL_OPTS(nfl_store_opts, opts, .flags = NFL_STORE_READ_ONLY);
+    nfl_error err;
+    if (nfl_store_new(given->store, &opts, out, &err) == NFL_OK)
+        return 1;
+    complain_about(given->store, &err);
+    return 0;
+}
+
+char *filter_of(const options *given)
+{
+    size_t len = 0;
+    for (int i = 0; i < given->argument_count; i++)
+        len += strlen(given->arguments[i]) + 1;
+    if (len == 0)
+        return NULL;
+    char *text = tool_grow(NULL, len);
+    size_t at = 0;
+    for (int i = 0; i < given->argument_count; i++) {
+        size_t part = strlen(given->arguments[i]);
+        memcpy(text + at, given->arguments[i], part);
+        text[at + part] = ' ';
+        at += part + 1;
+    }
+    text[len - 1] = 0;
+    return text;
+}
+
+/* ---- the three forms ---- */
+
+static void results_value(const results *r, uint32_t column, uint32_t form, char text[NFL_VALUE_TEXT_SIZE],
+                          nfl_value *value)
+{
+    value->struct_size = sizeof *value;
+    nfl_cursor_get(r->cursor, column, value);
+    nfl_value_format(value, form, text, NFL_VALUE_TEXT_SIZE);
+}
+
+static void results_row_json(const results *r)
+{
+    char text[NFL_VALUE_TEXT_SIZE];
+    nfl_value value;
+    int printed = 0;
+    putchar('{');
+    for (uint32_t i = 0; i < r->column_count; i++) {
+        results_value(r, i, NFL_TEXT_JSON, text, &value);
+        if (value.present || r->columns[i].is_key)
+            printf("%s\"%s\": %s", printed++ ? ", " : "", r->columns[i].name, text);
+    }
+    puts("}");
+}
+
+static void results_row_csv(const results *r)
+{
+    char text[NFL_VALUE_TEXT_SIZE];
+    nfl_value value;
+    for (uint32_t i = 0; i < r->column_count; i++) {
+        results_value(r, i, NFL_TEXT_PLAIN, text, &value);
+        if (i)
+            putchar(',');
+        text_print_csv(stdout, text);
+    }
+    fputs("\r\n", stdout);
+}
+
+static void results_row_table(const results *r, table *t)
+{
+    char text[NFL_VALUE_TEXT_SIZE];
+    nfl_value value;
+    for (uint32_t i = 0; i < r->column_count; i++) {
+        results_value(r, i, NFL_TEXT_HUMAN, text, &value);
+        if (r->columns[i].field == NFL_FIELD_TIME && r->given->bucket_us % 1000000 == 0)
+            text[strcspn(text, ".")] = 0; /* buckets of whole seconds */
+        table_cell(t, text);
+    }
+    table_end_row(t, r->gauge == TABLE_PLAIN ? 0 : nfl_cursor_u64(r->cursor, r->gauge_column));
+}
+
+static void results_header_csv(const results *r)
+{
+    for (uint32_t i = 0; i < r->column_count; i++)
+        printf("%s%s", i ? "," : "", r->columns[i].name);
+    fputs("\r\n", stdout);
+}
+
+static void results_header_table(const results *r, table *t)
+{
+    table_init(t, r->grouped ? 0 : RESULTS_HELD_ROWS);
+    for (uint32_t i = 0; i < r->column_count; i++) {
+        const nfl_column_info *c = &r->columns[i];
+        int left = c->type == NFL_TYPE_IP || c->kind == NFL_KIND_TIME || c->kind == NFL_KIND_PROTO ||
+                   c->kind == NFL_KIND_FLAGS || c->kind == NFL_KIND_MAC || c->kind == NFL_KIND_APP;
+        table_add_column(t, c->title, !left);
+    }
+}
+
+/* ---- totals ---- */
+
+/* What was matched in all, for the columns that add up; NULL for others. */
+static const uint64_t *results_total_of(const nfl_query_stats *stats, uint32_t field)
+{
+    return field == NFL_FIELD_BYTES     ? &stats->bytes
+           : field == NFL_FIELD_PACKETS ? &stats->packets
+           : field == NFL_FIELD_FLOWS   ? &stats->flows
+                                        : NULL;
+}
+
+static void results_total_row(const results *r, table *t, const nfl_query_stats *stats)
+{
+    table_total(t);
+    for (uint32_t i = 0; i < r->column_count; i++) {
+        char text[NFL_VALUE_TEXT_SIZE];
+        const uint64_t *total = results_total_of(stats, r->columns[i].field);
+        table_cell(t, total ? fact_human(*total, text) : i == 0 ? "total" : "");
+    }
+    table_end_row(t, t->gauge_full);
+}
+
+static void results_end_table(results *r, table *t)
+{
+    NFL_OPTS(nfl_query_stats, stats, .reserved = 0);
+    nfl_cursor_get_stats(r->cursor, &stats);
+    const uint64_t *full = results_total_of(&stats, r->columns[r->gauge_column].field);
+    t->gauge = full || r->gauge == TABLE_BAR ? r->gauge : TABLE_PLAIN;
+    t->gauge_full = full ? *full : 0;
+    if (r->gauge == TABLE_BAR) {
+        t->gauge_full = 0;
+        for (size_t i = 0; i < t->rows; i++)
+            t->gauge_full = t->weights[i] > t->gauge_full ? t->weights[i] : t->gauge_full;
+    }
+    if (r->grouped && r->rows)
+        results_total_row(r, t, &stats);
+    table_done(t);
+    if (r->rows == 0)
+        puts("no flow matches");
+    else if (r->grouped && r->rows < stats.groups)
+        printf("%" PRIu64 " of %" PRIu64 " rows; -n 0 shows all\n", r->rows, stats.groups);
+    else if (!r->grouped) {
+        char bytes[NFL_VALUE_TEXT_SIZE], packets[NFL_VALUE_TEXT_SIZE];
+        printf("%" PRIu64 " of %" PRIu64 " records; all together %sB, %s packets\n", r->rows, stats.groups,
+               fact_human(stats.bytes, bytes), fact_human(stats.packets, packets));
+    }
+}
+
+/* ---- asking ---- */
+
+static void results_describe(results *r, const nfl_query *query)
+{
+    r->column_count = nfl_cursor_columns(r->cursor);
+    if (r->column_count > TABLE_COLUMNS)
+        r->column_count = TABLE_COLUMNS;
+    const char *order = query->order_by ? query->order_by : "bytes";
+    uint32_t wanted = nfl_field_find(order, strlen(order));
+    for (uint32_t i = 0; i < r->column_count; i++) {
+        r->columns[i].struct_size = sizeof r->columns[i];
+        if (nfl_cursor_column(r->cursor, i, &r->columns[i]) < 0)
+            continue;
+        if (r->columns[i].field == wanted || (r->columns[i].field == NFL_FIELD_BYTES && !r->gauge_column))
+            r->gauge_column = i;
+    }
+}
+
+static nfl_status results_print(results *r, nfl_error *err)
+{
+    table *t = r->given->format == FORMAT_TABLE ? tool_grow(NULL, sizeof *t) : NULL;
+    if (t)
+        results_header_table(r, t);
+    else if (r->given->format == FORMAT_CSV)
+        results_header_csv(r);
+    nfl_status status;
+    while ((status = nfl_cursor_next(r->cursor, err)) == NFL_OK && !ferror(stdout)) {
+        r->rows++;
+        if (t)
+            results_row_table(r, t);
+        else if (r->given->format == FORMAT_CSV)
+            results_row_csv(r);
+        else
+            results_row_json(r);
+    }
+    if (t)
+        results_end_table(r, t);
+    free(t);
+    return status;
+}
+
+/* Say what is wrong with a query. The message of a field list begins with the list's name in nfl_query. */
+static void results_complain(const nfl_error *err, const nfl_query *query)
+{
+    const struct {
+        const char *prefix, *name, *text;
+    } lists[] = {{"group_by: ", "--by", query->group_by},
+                 {"columns: ", "--columns", query->columns},
+                 {"order_by: ", "--order", query->order_by}};
+    if (err->code != NFL_E_SYNTAX) {
+        complain("%s", err->message);
+        return;
+    }
+    for (size_t i = 0; i < sizeof lists / sizeof *lists; i++) {
+        size_t len = strlen(lists[i].prefix);
+        if (strncmp(err->message, lists[i].prefix, len) == 0 && lists[i].text) {
+            nfl_error own = *err;
+            memmove(own.message, err->message + len, strlen(err->message) - len + 1);
+            complain_at(&own, lists[i].name, lists[i].text);
+            return;
+        }
+    }
+    complain_at(err, "filter", query->filter ? query->filter : "");
+}
+
+static int results_ask(const options *given, nfl_store *store, const nfl_query *query, int gauge)
+{
+    nfl_error err;
+    results *r = tool_grow(NULL, sizeof *r);
+    memset(r, 0, sizeof *r);
+    r->given = given;
+    r->gauge = gauge;
+    r->grouped = query->group_by || query->bucket_us;
+    nfl_status status = nfl_store_query(store, query, &r->cursor, &err);
+    if (status == NFL_OK) {
+        results_describe(r, query);
+        status = results_print(r, &err);
+    }
+    if (status < 0)
+        results_complain(&err, query);
+    nfl_cursor_free(r->cursor);
+    free(r);
+    return report_output(status < 0 ? EXIT_FAILED : EXIT_DONE);
+}
+
+int results_run(const options *given, nfl_query *query, int gauge)
+{
+    nfl_store *store = NULL;
+    if (!store_open_to_read(given, &store))
+        return EXIT_FAILED;
+    char *filter = filter_of(given);
+    query->struct_size = sizeof *query;
+    query->filter = filter;
+    query->from_us = given->from_us;
+    query->to_us = given->to_us;
+    query->now_us = given->now_us;
+    query->limit = given->limit;
+    int status = results_ask(given, store, query, gauge);
+    nfl_store_free(store);
+    free(filter);
+    return status;
+}

@@ -1,0 +1,23 @@
+/* The result of a query as table, CSV or JSON. */
+#ifndef NETFLOW_TOOL_RESULTS_H
+#define NETFLOW_TOOL_RESULTS_H
+
+#include "options.h"
+
+#include <netflow/query.h>
+#include <netflow/store.h>
+
+/* Rows a table of records looks at before it decides how wide its columns are. */
+enum { RESULTS_HELD_ROWS = 1000 };
+
+/* Open given->store for reading. 1 if *out is set; else a message was printed. */
+int store_open_to_read(const options *given, nfl_store **out);
+
+/* The arguments joined by spaces: a filter. Free it. NULL when there are none. */
+char *filter_of(const options *given);
+
+/* Ask `query` (its filter, times and limits are filled in from `given`) and print the result. `gauge`: TABLE_*.
+ * Returns the exit status. */
+int results_run(const options *given, nfl_query *query, int gauge);
+
+#endif
