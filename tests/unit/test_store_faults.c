@@ -383,7 +383,75 @@ static void test_a_flipped_bit_in_the_manifest_is_found(void)
 
 static void test_a_flipped_bit_in_the_journal_is_found(void)
 {
-    damage(".nfj", 1, 0);
+    damage(".nfj", 1, 1);
+}
+
+/* Five frames of four flows; offsets[i] is where frame i starts. */
+static void make_frames(const char *path, char file[2 * TEST_PATH_SIZE], size_t offsets[6])
+{
+    opened store = open_good(path, NFL_STORE_CREATE, 0);
+    if (!test_find_file(path, ".nfj", file))
+        abort();
+    for (uint32_t i = 0; i < 5; i++) {
+        free(test_read_file(file, &offsets[i]));
+        (void)append(&store, 4 * i, 4);
+        (void)store.ops->sync(store.self, NFL_SYNC_VISIBLE, NULL);
+    }
+    free(test_read_file(file, &offsets[5]));
+    store.ops->close(store.self);
+}
+
+static void test_a_writer_saves_what_it_can_of_a_damaged_journal(void)
+{
+    static const struct {
+        const char *name;
+        size_t frame, byte; /* which one is damaged, where */
+    } t[] = {{"payload", 1, 50}, {"magic", 2, 0}, {"length", 2, 5}, {"number", 0, 12}, {"first byte of payload", 3, 32}};
+    for (size_t i = 0; i < sizeof t / sizeof *t; i++) {
+        char path[TEST_PATH_SIZE], file[2 * TEST_PATH_SIZE];
+        size_t offsets[6];
+        nfl_verify_report report;
+        static uint8_t seen[FLOWS];
+        size_t strangers;
+        test_make_folder(path);
+        make_frames(path, file, offsets);
+        flip_bit(file, offsets[t[i].frame] + t[i].byte, 3);
+        NFL_CHECK(t[i].name, verify(path, &report) == NFL_E_CORRUPT);
+        opened store = open_good(path, 0, 0);
+        NFL_CHECK(t[i].name, test_store_rows(store.ops, store.self, flows, FLOWS, seen, &strangers, NULL) == NFL_OK);
+        NFL_CHECK(t[i].name, strangers == 0);
+        for (size_t n = 0; n < 20; n++)
+            NFL_CHECK(t[i].name, seen[n] == (n / 4 != t[i].frame));
+        CU_ASSERT_EQUAL(append(&store, 20, 4), NFL_OK);
+        store.ops->close(store.self);
+        NFL_CHECK(t[i].name, verify(path, &report) == NFL_E_CORRUPT); /* nobody may miss it */
+        NFL_CHECK(t[i].name, report.flows == 20 && report.bad_files == 1);
+        NFL_CHECK(t[i].name, test_find_file(path, ".damaged", file));
+        CU_ASSERT_EQUAL(unlink(file), 0);
+        NFL_CHECK(t[i].name, verify(path, &report) == NFL_OK);
+        test_remove_folder(path);
+    }
+}
+
+static void test_a_torn_or_empty_tail_of_the_journal_is_no_damage(void)
+{
+    char path[TEST_PATH_SIZE], file[2 * TEST_PATH_SIZE];
+    size_t offsets[6];
+    test_make_folder(path);
+    make_frames(path, file, offsets);
+    for (size_t len = offsets[5]; len > offsets[4]; len--) {
+        CU_ASSERT_EQUAL(truncate(file, (off_t)len), 0);
+        CU_ASSERT(reader_finds(path, 0, len == offsets[5] ? 20 : 16));
+    }
+    CU_ASSERT_EQUAL(truncate(file, (off_t)offsets[4]), 0);
+    CU_ASSERT_EQUAL(truncate(file, (off_t)offsets[5] + 10000), 0); /* blocks that never reached the disk are zeros */
+    CU_ASSERT(reader_finds(path, 0, 16));
+    opened store = open_good(path, 0, 0);
+    CU_ASSERT_EQUAL(append(&store, 16, 4), NFL_OK);
+    store.ops->close(store.self);
+    CU_ASSERT(reader_finds(path, 0, 20));
+    CU_ASSERT_EQUAL(test_count_files(path, ".damaged"), 0);
+    test_remove_folder(path);
 }
 
 static void test_a_segment_that_is_missing_or_short_is_found(void)
@@ -432,4 +500,6 @@ NFL_SUITE("store faults", {"flows are made", test_flows_are_made},
           {"verify counts what is there", test_verify_counts_what_is_there},
           {"a flipped bit in the manifest is found", test_a_flipped_bit_in_the_manifest_is_found},
           {"a flipped bit in the journal is found", test_a_flipped_bit_in_the_journal_is_found},
+          {"a writer saves what it can of a damaged journal", test_a_writer_saves_what_it_can_of_a_damaged_journal},
+          {"a torn or empty tail of the journal is no damage", test_a_torn_or_empty_tail_of_the_journal_is_no_damage},
           {"a segment that is missing or short is found", test_a_segment_that_is_missing_or_short_is_found})
