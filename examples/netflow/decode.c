@@ -1,9 +1,9 @@
 /* netflow decode FILE...: what export datagrams say, one JSON object a line, nothing left out.
  *
  * Prints the datagrams of a capture in order: header, templates, withdrawals, records with every field as raw
- * octets, sets without template. Data sets that come before their template are shown as such and not kept, so that
- * the output tells the datagrams and not the decoder's memory. Malformed parts are reported on standard error and
- * passed over. */
+ * octets, sets without template, sFlow samples. Data sets that come before their template are shown as such and not
+ * kept, so that the output tells the datagrams and not the decoder's memory. Of NetFlow v1 and v7, whose records say
+ * nothing that v5 does not, the headers are shown. Malformed parts are reported on standard error and passed over. */
 #include <netflow/capture.h>
 #include <netflow/parser.h>
 
@@ -31,6 +31,10 @@ static void decode_hex(const uint8_t *data, uint32_t len)
 
 static void decode_header(const nfl_export_header *h, const nfl_ip *exporter)
 {
+    if (h->version == 1 || h->version == 7) {
+        printf("{\"ev\": \"header\", \"ver\": %u, \"count\": %u}\n", h->version, h->count);
+        return;
+    }
     printf("{\"ev\": \"header\", \"ver\": %u, ", h->version);
     if (h->version == 10)
         printf("\"length\": %u, \"secs\": %u, \"seq\": %u, \"odid\": %u", h->length, h->seconds, h->sequence,
@@ -45,6 +49,14 @@ static void decode_header(const nfl_export_header *h, const nfl_ip *exporter)
     printf(", \"exporter\": ");
     decode_address(exporter);
     puts("}");
+}
+
+static void decode_sflow_header(const nfl_export_header *h)
+{
+    printf("{\"ev\": \"header\", \"ver\": \"sflow5\", \"agent\": ");
+    decode_address(&h->agent);
+    printf(", \"sub_agent\": %u, \"seq\": %u, \"uptime\": %u, \"nsamples\": %u}\n", h->domain, h->sequence,
+           h->uptime_ms, h->samples);
 }
 
 static void decode_template(const nfl_event *event)
@@ -102,11 +114,64 @@ static void decode_v5(const uint8_t *p)
     puts("}");
 }
 
+/* The members of a sample's header by its format; compact ones as the one number that was sent. */
+static void decode_sample_header(const nfl_sample *s)
+{
+    switch (s->format) {
+    case 1:
+        printf(", \"seq\": %u, \"source_id\": %u, \"rate\": %u, \"pool\": %u, \"drops\": %u, \"input\": %u, "
+               "\"output\": %u",
+               s->sequence, s->source_class << 24 | s->source_index, s->rate, s->pool, s->drops,
+               s->input_format << 30 | s->input, s->output_format << 30 | s->output);
+        break;
+    case 3:
+        printf(
+            ", \"seq\": %u, \"ds_class\": %u, \"ds_index\": %u, \"rate\": %u, \"pool\": %u, \"drops\": %u, "
+            "\"in_fmt\": %u, \"in_val\": %u, \"out_fmt\": %u, \"out_val\": %u",
+            s->sequence, s->source_class, s->source_index, s->rate, s->pool, s->drops, s->input_format,
+            s->input, s->output_format, s->output);
+        break;
+    case 5:
+        printf(", \"seq\": %u, \"ds_class\": %u, \"ds_index\": %u, \"drops\": %u, \"input\": %u, "
+               "\"output\": %u, \"reason\": %u",
+               s->sequence, s->source_class, s->source_index, s->drops, s->input, s->output, s->reason);
+        break;
+    default:
+        printf(", \"seq\": %u", s->sequence);
+    }
+}
+
+static void decode_sample(const nfl_parser *parser, const nfl_event *event, const uint8_t *data)
+{
+    const nfl_sample *sample = event->sample;
+    printf("{\"ev\": \"sflow_sample\", \"ent\": %u, \"fmt\": %u, \"len\": %u", sample->enterprise,
+           sample->format, sample->len);
+    if (sample->enterprise != 0 || sample->format < 1 || sample->format > 5) {
+        fputs(", \"hex\": \"", stdout);
+        decode_hex(data + event->offset + event->len - sample->len, sample->len);
+        puts("\"}");
+        return;
+    }
+    decode_sample_header(sample);
+    fputs(", \"records\": [", stdout);
+    nfl_record_field record;
+    for (uint32_t i = 0; nfl_parser_field(parser, i, &record) == NFL_OK; i++) {
+        printf("%s{\"ent\": %u, \"fmt\": %u, \"len\": %u, \"hex\": \"", i ? ", " : "", record.pen, record.id,
+               record.sent_len);
+        decode_hex(record.data, record.len);
+        fputs("\"}", stdout);
+    }
+    puts("]}");
+}
+
 static void decode_event(const nfl_parser *parser, const nfl_event *event, const nfl_datagram *datagram)
 {
     switch (event->kind) {
     case NFL_EVENT_HEADER:
-        decode_header(event->header, &datagram->src);
+        if (event->version == NFL_VERSION_SFLOW5)
+            decode_sflow_header(event->header);
+        else
+            decode_header(event->header, &datagram->src);
         break;
     case NFL_EVENT_TEMPLATE:
         decode_template(event);
@@ -119,8 +184,11 @@ static void decode_event(const nfl_parser *parser, const nfl_event *event, const
     case NFL_EVENT_OPTIONS:
         if (event->version == 5)
             decode_v5(datagram->data + event->offset);
-        else
+        else if (event->version == 9 || event->version == 10)
             decode_record(parser, event);
+        break;
+    case NFL_EVENT_SAMPLE:
+        decode_sample(parser, event, datagram->data);
         break;
     case NFL_EVENT_UNKNOWN_SET:
         printf("{\"ev\": \"unknown_set\", \"ver\": %u, \"odid\": %u, \"id\": %u, \"len\": %u}\n",

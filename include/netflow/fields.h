@@ -38,8 +38,8 @@ enum {
     NFL_FIELD_END_REASON = 24, /**< Why the flow ended: 1 idle timeout, 2 active timeout, 3 end of flow, 4 forced, 5 lack of resources. */
     NFL_FIELD_SAMPLING = 25, /**< One packet in this many was counted; 0 when unknown. */
     NFL_FIELD_EXPORTER = 26, /**< Address the export came from. */
-    NFL_FIELD_DOMAIN = 27, /**< Observation domain (IPFIX), source id (v9), engine type and id (v5). */
-    NFL_FIELD_VERSION = 28, /**< Export protocol version: 5, 9, 10 (IPFIX). */
+    NFL_FIELD_DOMAIN = 27, /**< Observation domain (IPFIX), source id (v9), engine type and id (v5), sub-agent (sFlow). */
+    NFL_FIELD_VERSION = 28, /**< Export protocol version: NetFlow 1, 5, 7, 9, IPFIX 10, sFlow 105. */
     NFL_FIELD_APP = 29, /**< Application: protocol and service port, from the service table. */
     NFL_FIELD_APP_ID = 30, /**< Application id as classified by the exporter (RFC 6759): engine << 56 | selector. */
     NFL_FIELD_VLAN = 31, /**< 802.1Q VLAN id on input. */

@@ -1,6 +1,6 @@
 /**
  * @file parser.h
- * @brief Datagrams in, flow records out: NetFlow v5, v9 and IPFIX.
+ * @brief Datagrams in, flow records out: NetFlow v1, v5, v7, v9, IPFIX and sFlow v5.
  *
  * Feed one datagram, then pull until ::NFL_DONE:
  * @code
@@ -29,6 +29,15 @@
  * - The sampling rate is that of the record, else of its sampler (48, 302), its input interface, or the domain, as
  *   options data told last; in v5 that of the header. Counters stay as sent.
  * - nfl_flow::app is left 0; nfl_app_of() tells it.
+ *
+ * sFlow v5 is told from NetFlow v5 by its version word of four bytes and has the version ::NFL_VERSION_SFLOW5 here:
+ * - A flow sample is one flow of one packet, its sampling rate that of the sample, its times those of receipt.
+ *   Bytes are those of the IP packet, else of the frame. What the agent tells in records of its own (VLANs, next
+ *   hops, masks, AS numbers, addresses) wins over what the sampled header tells.
+ * - Interfaces: SNMP indexes, and 0x3fffffff for the agent itself; unknown, multiple and discarded are absent.
+ * - nfl_flow::exporter is the address the datagram came from, as everywhere; nfl_flow::domain the sub-agent; the agent's
+ *   address is in nfl_export_header::agent. Loss is counted per sub-agent, while the agent's address stays the same.
+ * - Counter samples, discards and what is not known are events (::NFL_EVENT_SAMPLE), counted as other_records.
  */
 #ifndef NETFLOW_PARSER_H
 #define NETFLOW_PARSER_H
@@ -47,6 +56,9 @@ typedef struct nfl_parser nfl_parser;
 #define NFL_PARSER_COPY_INPUT 0x1u
 /** Data sets that come before their template are reported and dropped, not kept for later. */
 #define NFL_PARSER_NO_PENDING 0x2u
+
+/** sFlow v5 as a version: in nfl_export_header, nfl_event, nfl_domain_info and nfl_flow. */
+#define NFL_VERSION_SFLOW5 105
 
 /** Options of nfl_parser_new(). Zero in a member means its default. */
 typedef struct nfl_parser_opts {
@@ -98,7 +110,7 @@ NFL_API void nfl_parser_free(nfl_parser *parser);
  * @retval  NFL_E_LIMIT        A new domain, and all places are held by exporters in service.
  * @retval  NFL_E_ARG          @p len is above 65535, or @p data is NULL and @p len is not 0.
  * @retval  NFL_E_NOMEM        Out of memory.
- * \rfc{3954,5.1} \rfc{7011,3.1} Cisco "NetFlow Export Datagram Format" (v5).
+ * \rfc{3954,5.1} \rfc{7011,3.1} Cisco "NetFlow Export Datagram Format" (v1, v5, v7), sFlow.org "sFlow Version 5".
  * \threads{One at a time per parser.}
  * @since 0.1
  */
@@ -131,21 +143,24 @@ enum {
     NFL_EVENT_RECORD = 4,   /**< A data record; its flow is in nfl_event::flow. */
     NFL_EVENT_OPTIONS = 5,  /**< An options data record. */
     NFL_EVENT_UNKNOWN_SET = 6, /**< A data set whose template is not known. */
-    NFL_EVENT_ZERO_RECORD_TEMPLATE = 7 /**< A data set whose template describes records of 0 bytes. */
+    NFL_EVENT_ZERO_RECORD_TEMPLATE = 7, /**< A data set whose template describes records of 0 bytes. */
+    NFL_EVENT_SAMPLE = 8 /**< An sFlow sample, of any kind, with its flow if it is a flow sample. */
 };
 
 /** Export packet header, all versions in one. */
 typedef struct nfl_export_header {
-    uint16_t version;      /**< 5, 9 or 10. */
-    uint16_t count;        /**< v5, v9: as sent. */
+    uint16_t version;      /**< 1, 5, 7, 9, 10 or ::NFL_VERSION_SFLOW5. */
+    uint16_t count;        /**< v1, v5, v7, v9: as sent. */
     uint32_t length;       /**< IPFIX: message length as sent; else bytes received. */
-    uint32_t uptime_ms;    /**< v5, v9: sysUptime. */
-    uint32_t seconds;      /**< Export time, seconds since 1970. */
-    uint32_t nanoseconds;  /**< v5: residual nanoseconds. */
-    uint32_t sequence;     /**< As sent. */
-    uint32_t domain;       /**< Observation domain, source id, or engine type << 8 | engine id. */
+    uint32_t uptime_ms;    /**< All but IPFIX: sysUptime. */
+    uint32_t seconds;      /**< Export time, seconds since 1970; sFlow has none. */
+    uint32_t nanoseconds;  /**< v1, v5, v7: residual nanoseconds. */
+    uint32_t sequence;     /**< As sent; v1 has none. */
+    uint32_t domain;       /**< Observation domain, source id, engine type << 8 | engine id, or sub-agent. */
     uint16_t sampling;     /**< v5: mode << 14 | interval, as sent. */
     uint16_t reserved;     /**< 0. */
+    uint32_t samples;      /**< sFlow: number of samples, as sent. */
+    nfl_ip agent;          /**< sFlow: address of the agent; all zero = not told. */
 } nfl_export_header;
 
 /** One field of a template. */
@@ -155,11 +170,31 @@ typedef struct nfl_template_field {
     uint16_t len; /**< Length as sent; 65535 = variable. */
 } nfl_template_field;
 
+/** Header of an sFlow sample. Members that its format does not have are 0. */
+typedef struct nfl_sample {
+    uint32_t struct_size;   /**< sizeof(nfl_sample) of the library. */
+    uint32_t enterprise;    /**< Who defined the format; 0 = sFlow.org. */
+    uint32_t format;        /**< Of sFlow.org: 1 flow, 2 counters, 3 and 4 the same expanded, 5 discard. */
+    uint32_t len;           /**< Bytes, as sent. */
+    uint32_t sequence;      /**< Number of the sample. */
+    uint32_t source_class;  /**< Kind of data source: 0 interface, 1 VLAN, 2 entity. */
+    uint32_t source_index;  /**< Data source. */
+    uint32_t rate;          /**< One packet in this many is sampled. */
+    uint32_t pool;          /**< Packets that could have been sampled. */
+    uint32_t drops;         /**< Samples, or in a discard sample reports, lost by the agent. */
+    uint32_t input_format;  /**< 0 an interface, 1 discarded, 2 more than one. */
+    uint32_t input;         /**< Interface, reason, or number of interfaces. */
+    uint32_t output_format; /**< As input_format. */
+    uint32_t output;        /**< As input. */
+    uint32_t reason;        /**< Discard: why. */
+    uint32_t record_count;  /**< Records there are; see nfl_parser_field(). */
+} nfl_sample;
+
 /** Something found in a datagram. Borrowed; valid until the next call on the parser. */
 typedef struct nfl_event {
     uint32_t struct_size;  /**< sizeof(nfl_event) of the library. */
     uint16_t kind;         /**< NFL_EVENT_*. */
-    uint16_t version;      /**< 5, 9 or 10. */
+    uint16_t version;      /**< As nfl_export_header::version. */
     uint32_t domain;       /**< As nfl_export_header::domain. */
     uint16_t template_id;  /**< Template, withdrawn template, or set id. */
     uint16_t set_id;       /**< Id of the set it stood in. */
@@ -167,10 +202,11 @@ typedef struct nfl_event {
     uint32_t len;          /**< Bytes it takes. UNKNOWN_SET: of the set's content. */
     uint16_t options;      /**< TEMPLATE: 1 for an options template. */
     uint16_t scope_count;  /**< TEMPLATE, OPTIONS: how many of the first fields are scope fields. */
-    uint32_t field_count;  /**< TEMPLATE: fields defined. RECORD, OPTIONS: fields, see nfl_parser_field(). */
+    uint32_t field_count;  /**< TEMPLATE: fields defined. RECORD, OPTIONS, SAMPLE: see nfl_parser_field(). */
     NFL_PTR(const nfl_export_header *, header);  /**< Of this datagram. */
     NFL_PTR(const nfl_template_field *, fields); /**< TEMPLATE, RECORD, OPTIONS: definition, in order. */
-    NFL_PTR(const nfl_flow *, flow); /**< RECORD: what it means. NULL when the record is no flow. */
+    NFL_PTR(const nfl_flow *, flow); /**< RECORD, SAMPLE: what it means. NULL when it is no flow. */
+    NFL_PTR(const nfl_sample *, sample); /**< SAMPLE: its header. */
 } nfl_event;
 
 /**
@@ -187,20 +223,21 @@ NFL_API NFL_MUST_USE nfl_status nfl_parser_next_event(nfl_parser *parser, const 
 /** One element of a record, raw. */
 typedef struct nfl_record_field {
     uint32_t pen;      /**< Enterprise number. */
-    uint16_t id;       /**< Element id. */
+    uint16_t id;       /**< Element id; sFlow: format of the record. */
     uint16_t scope;    /**< 1 for a scope field of options data. */
     uint32_t len;      /**< Bytes at `data`. */
-    uint32_t reserved; /**< 0. */
+    uint32_t sent_len; /**< Length as sent; more than `len` in an sFlow record that is cut. */
     NFL_PTR(const uint8_t *, data); /**< As sent, network order. Borrowed like the record. */
 } nfl_record_field;
 
 /**
- * @brief   Field @p i of the current record (v9, IPFIX), in the order sent, repetitions included.
+ * @brief   Field @p i of the current record (v9, IPFIX) or record @p i of the current sample (sFlow), in the order
+ *          sent, repetitions included.
  *
  * Current is the record that nfl_parser_next() or nfl_parser_next_event() returned last.
  *
  * @retval  NFL_OK    *out is set.
- * @retval  NFL_DONE  @p i is beyond the last field, or there is no current record, or it is v5.
+ * @retval  NFL_DONE  @p i is beyond the last field, or there is no current record, or it is v1, v5 or v7.
  * @since 0.1
  */
 NFL_API NFL_MUST_USE nfl_status nfl_parser_field(const nfl_parser *parser, uint32_t i,
@@ -222,10 +259,10 @@ typedef struct nfl_parser_stats {
     uint64_t datagrams;          /**< Fed, good or bad. */
     uint64_t bytes;              /**< Fed. */
     uint64_t bad_datagrams;      /**< Refused by nfl_parser_feed(). */
-    uint64_t bad_sets;           /**< Malformed sets, skipped. */
+    uint64_t bad_sets;           /**< Malformed sets and samples, skipped; samples with a cut record. */
     uint64_t flows;              /**< Flow records decoded. */
     uint64_t options_records;    /**< Options data records decoded. */
-    uint64_t other_records;      /**< Data records that are no flows. */
+    uint64_t other_records;      /**< Data records and samples that are no flows. */
     uint64_t templates;          /**< Template definitions read. */
     uint64_t refused_templates;  /**< Refused because of a limit. */
     uint64_t expired_templates;  /**< Dropped by age. */
@@ -233,8 +270,8 @@ typedef struct nfl_parser_stats {
     uint64_t replayed_sets;      /**< Kept data sets decoded when their template came. */
     uint64_t dropped_sets;       /**< Data sets lost for want of a template. */
     uint64_t evicted_domains;    /**< States dropped for want of room. */
-    uint64_t lost_flows;         /**< v5: flows missing by sequence number. */
-    uint64_t lost_datagrams;     /**< v9: datagrams missing by sequence number. */
+    uint64_t lost_flows;         /**< v5, v7: flows missing by sequence number. */
+    uint64_t lost_datagrams;     /**< v9, sFlow: datagrams missing by sequence number. */
     uint64_t lost_records;       /**< IPFIX: data records missing by sequence number. */
     uint64_t late_datagrams;     /**< Came after a younger one, or twice. */
     uint64_t restarts;           /**< Exporter restarts detected. */
@@ -247,7 +284,7 @@ NFL_API void nfl_parser_get_stats(const nfl_parser *parser, nfl_parser_stats *ou
 /** State of one exporter + version + domain. */
 typedef struct nfl_domain_info {
     uint32_t struct_size;     /**< Set by the caller before the call. */
-    uint16_t version;         /**< 5, 9 or 10. */
+    uint16_t version;         /**< As nfl_export_header::version. */
     uint16_t reserved;        /**< 0. */
     nfl_ip exporter;          /**< Address. */
     uint32_t domain;          /**< Observation domain. */

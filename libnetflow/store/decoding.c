@@ -6,8 +6,6 @@
 
 enum { ROUNDED = 32 /* minipages are read in whole lanes */ };
 
-#define VALID_WORDS (NFL__BATCH_ROWS / 64)
-
 typedef struct decoding {
     nfl__rd rd;
     uint32_t field;
@@ -21,8 +19,8 @@ typedef struct decoding {
 void nfl__decoded_free(nfl__decoded *decoded, nfl__memory *memory)
 {
     nfl__delete(memory, decoded->values, decoded->value_words, sizeof *decoded->values);
-    nfl__delete(memory, decoded->codes, NFL__BATCH_ROWS, sizeof *decoded->codes);
-    nfl__delete(memory, decoded->valid, VALID_WORDS, sizeof *decoded->valid);
+    nfl__delete(memory, decoded->codes, decoded->code_count, sizeof *decoded->codes);
+    nfl__delete(memory, decoded->valid, decoded->valid_words, sizeof *decoded->valid);
     memset(decoded, 0, sizeof *decoded);
 }
 
@@ -44,9 +42,9 @@ static nfl_status decoding_reserve_values(decoding *d, size_t words)
 static nfl_status decoding_reserve_codes(decoding *d)
 {
     nfl__decoded *m = d->memory_of;
-    if (!m->codes)
-        m->codes = nfl__new(d->memory, NFL__BATCH_ROWS, sizeof *m->codes);
-    return m->codes ? NFL_OK : nfl__fail_nomem(d->err, NFL__BATCH_ROWS * sizeof *m->codes);
+    if (!nfl__grow(d->memory, (void **)&m->codes, &m->code_count, d->rows, sizeof *m->codes))
+        return nfl__fail_nomem(d->err, d->rows * sizeof *m->codes);
+    return NFL_OK;
 }
 
 static nfl_status decoding_validity(decoding *d)
@@ -59,11 +57,10 @@ static nfl_status decoding_validity(decoding *d)
     const uint8_t *bitmap = kind == 1 ? nfl__rd_bytes(&d->rd, len) : NULL;
     if (!bitmap)
         return decoding_corrupt(d, "no validity");
-    if (!m->valid)
-        m->valid = nfl__new(d->memory, VALID_WORDS, sizeof *m->valid);
-    if (!m->valid)
-        return nfl__fail_nomem(d->err, VALID_WORDS * sizeof *m->valid);
-    memset(m->valid, 0, (len + 7) / 8 * 8);
+    size_t words = (len + 7) / 8;
+    if (!nfl__grow(d->memory, (void **)&m->valid, &m->valid_words, words, sizeof *m->valid))
+        return nfl__fail_nomem(d->err, words * sizeof *m->valid);
+    memset(m->valid, 0, words * sizeof *m->valid);
     for (size_t i = 0; i < len; i++)
         m->valid[i / 8] |= (uint64_t)bitmap[i] << (i % 8 * 8);
     d->column->valid = m->valid;

@@ -6,8 +6,7 @@
 #include "store/minipage.h"
 
 enum {
-    ROWS_MAX = NFL__BATCH_ROWS,
-    SLOTS = 2 * NFL__BATCH_ROWS,
+    SLOTS_MIN = 4096, /* for samples */
     NUMBER_DICT_MAX = 8192, /* larger dictionaries of numbers gain nothing over packing */
     SAMPLE = 512,
     SAMPLE_DISTINCT_MAX = 256
@@ -16,15 +15,17 @@ enum {
 #define SIGN_BIT (UINT64_C(1) << 63)
 
 struct nfl__encoder_work {
-    uint64_t numbers[ROWS_MAX]; /* the column, rows without the field filled up */
-    uint64_t differences[ROWS_MAX];
-    uint64_t dict[ROWS_MAX];    /* distinct numbers, first in order of appearance, then sorted */
-    uint64_t keys[2][ROWS_MAX]; /* radix sort */
-    nfl_ip ips[ROWS_MAX];
-    nfl_ip sorted_ips[ROWS_MAX];
-    uint32_t codes[ROWS_MAX];
-    uint32_t ranks[ROWS_MAX];   /* code by appearance -> code by order */
-    uint32_t slots[SLOTS];      /* 1 + code; 0 = free */
+    uint32_t rows;
+    uint32_t slot_count; /* power of two, at least twice the rows */
+    uint64_t *numbers;   /* the column, rows without the field filled up */
+    uint64_t *differences;
+    uint64_t *dict;      /* distinct numbers, first in order of appearance, then sorted */
+    uint64_t *keys[2];   /* radix sort */
+    nfl_ip *ips;
+    nfl_ip *sorted_ips;
+    uint32_t *codes;
+    uint32_t *ranks;     /* code by appearance -> code by order */
+    uint32_t *slots;     /* 1 + code; 0 = free */
 };
 
 uint32_t nfl__encoding_reference(uint32_t field)
@@ -39,14 +40,42 @@ uint32_t nfl__encoding_reference(uint32_t field)
     }
 }
 
-nfl__encoder_work *nfl__encoder_work_new(nfl__memory *memory)
-{
-    return nfl__new(memory, 1, sizeof(nfl__encoder_work));
-}
-
 void nfl__encoder_work_free(nfl__encoder_work *work, nfl__memory *memory)
 {
+    if (!work)
+        return;
+    uint64_t *numbers[] = {work->numbers, work->differences, work->dict, work->keys[0], work->keys[1]};
+    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
+        nfl__delete(memory, numbers[i], work->rows, sizeof **numbers);
+    nfl__delete(memory, work->ips, work->rows, sizeof *work->ips);
+    nfl__delete(memory, work->sorted_ips, work->rows, sizeof *work->sorted_ips);
+    nfl__delete(memory, work->codes, work->rows, sizeof *work->codes);
+    nfl__delete(memory, work->ranks, work->rows, sizeof *work->ranks);
+    nfl__delete(memory, work->slots, work->slot_count, sizeof *work->slots);
     nfl__delete(memory, work, 1, sizeof *work);
+}
+
+nfl__encoder_work *nfl__encoder_work_new(nfl__memory *memory, uint32_t rows)
+{
+    nfl__encoder_work *work = nfl__new(memory, 1, sizeof *work);
+    if (!work)
+        return NULL;
+    work->rows = rows;
+    for (work->slot_count = SLOTS_MIN; work->slot_count < 2 * rows;)
+        work->slot_count *= 2;
+    uint64_t **numbers[] = {&work->numbers, &work->differences, &work->dict, &work->keys[0], &work->keys[1]};
+    int good = 1;
+    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
+        good &= (*numbers[i] = nfl__new(memory, rows, sizeof **numbers[i])) != NULL;
+    good &= (work->ips = nfl__new(memory, rows, sizeof *work->ips)) != NULL;
+    good &= (work->sorted_ips = nfl__new(memory, rows, sizeof *work->sorted_ips)) != NULL;
+    good &= (work->codes = nfl__new(memory, rows, sizeof *work->codes)) != NULL;
+    good &= (work->ranks = nfl__new(memory, rows, sizeof *work->ranks)) != NULL;
+    good &= (work->slots = nfl__new(memory, work->slot_count, sizeof *work->slots)) != NULL;
+    if (good)
+        return work;
+    nfl__encoder_work_free(work, memory);
+    return NULL;
 }
 
 /* --- sorting of dictionaries --- */
@@ -154,7 +183,9 @@ static uint32_t encoding_number_dict(nfl__encoder_work *work, uint32_t rows)
     uint32_t step = rows > SAMPLE ? rows / SAMPLE : 1;
     if (!encoding_collect_numbers(work, work->numbers, rows, step, 4 * SAMPLE, SAMPLE_DISTINCT_MAX))
         return 0;
-    uint32_t count = encoding_collect_numbers(work, work->numbers, rows, 1, 4 * NUMBER_DICT_MAX, NUMBER_DICT_MAX);
+    uint32_t most = work->slot_count / 2 < NUMBER_DICT_MAX ? work->slot_count / 2 : NUMBER_DICT_MAX;
+    uint32_t slots = work->slot_count < 4 * NUMBER_DICT_MAX ? work->slot_count : 4 * NUMBER_DICT_MAX;
+    uint32_t count = encoding_collect_numbers(work, work->numbers, rows, 1, slots, most);
     if (!count)
         return 0;
     uint32_t *order = work->slots; /* no longer needed */
@@ -254,24 +285,25 @@ static void encoding_write_number(nfl__encoder_work *work, const encoding_choice
 
 /* --- addresses --- */
 
-static uint32_t encoding_ip_slot(const nfl_ip *ip)
+static uint32_t encoding_ip_hash(const nfl_ip *ip)
 {
     uint64_t high, low;
     memcpy(&high, ip->b, 8);
     memcpy(&low, ip->b + 8, 8);
-    return (uint32_t)((high * UINT64_C(0x9E3779B97F4A7C15) ^ low) * UINT64_C(0xD6E8FEB86659FD93) >> 40) & (SLOTS - 1);
+    return (uint32_t)((high * UINT64_C(0x9E3779B97F4A7C15) ^ low) * UINT64_C(0xD6E8FEB86659FD93) >> 32);
 }
 
 /* Codes by appearance in work->codes, addresses in work->ips; returns how many. */
 static uint32_t encoding_collect_ips(nfl__encoder_work *work, const nfl_ip *ips, const uint64_t *valid, uint32_t rows)
 {
     uint32_t count = 0, code = 0;
-    memset(work->slots, 0, sizeof work->slots);
+    uint32_t last_slot = work->slot_count - 1;
+    memset(work->slots, 0, work->slot_count * sizeof *work->slots);
     for (uint32_t i = 0; i < rows; i++) {
         if (!valid || nfl__bit_get(valid, i)) {
-            uint32_t at = encoding_ip_slot(&ips[i]);
+            uint32_t at = encoding_ip_hash(&ips[i]) & last_slot;
             while (work->slots[at] && memcmp(&work->ips[work->slots[at] - 1], &ips[i], sizeof *ips) != 0)
-                at = (at + 1) & (SLOTS - 1);
+                at = (at + 1) & last_slot;
             if (!work->slots[at]) {
                 work->ips[count++] = ips[i];
                 work->slots[at] = count;
@@ -305,7 +337,7 @@ static encoding_parts encoding_sort_ips(nfl__encoder_work *work, uint32_t count,
     while (parts.below < other_count && nfl_ip_compare(&work->ips[others[parts.below]], &first_v4) < 0)
         parts.below++;
     parts.above = other_count - parts.below;
-    uint32_t *order = others + SLOTS / 2;
+    uint32_t *order = others + work->slot_count / 2;
     memcpy(order, others, parts.below * sizeof *order);
     for (uint32_t i = 0; i < parts.v4; i++) {
         order[parts.below + i] = (uint32_t)v4[i];

@@ -42,9 +42,9 @@ enum {
 /* Field whose column must be decoded first for RELATIVE, or NFL_FIELD_NONE. */
 uint32_t nfl__encoding_reference(uint32_t field);
 
-/* Working memory of an encoder: about 3 MB for blocks of 65536 rows. */
+/* Working memory of an encoder of columns of up to `rows` rows: about 88 bytes a row. */
 typedef struct nfl__encoder_work nfl__encoder_work;
-nfl__encoder_work *nfl__encoder_work_new(nfl__memory *memory); /* NULL when out of memory */
+nfl__encoder_work *nfl__encoder_work_new(nfl__memory *memory, uint32_t rows); /* NULL when out of memory */
 void nfl__encoder_work_free(nfl__encoder_work *work, nfl__memory *memory);
 
 /* Append the chunk of a column to `out`. values: rows values of the field's width; valid NULL = all; reference:
@@ -56,8 +56,10 @@ uint32_t nfl__encode_column(nfl__encoder_work *work, uint32_t field, const void 
 typedef struct nfl__decoded {
     uint64_t *values;
     size_t value_words;
-    uint16_t *codes; /* NFL__BATCH_ROWS */
-    uint64_t *valid; /* NFL__BATCH_ROWS bits */
+    uint16_t *codes;
+    size_t code_count;
+    uint64_t *valid;
+    size_t valid_words;
 } nfl__decoded;
 void nfl__decoded_free(nfl__decoded *decoded, nfl__memory *memory);
 

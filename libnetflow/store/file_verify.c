@@ -13,10 +13,20 @@ typedef struct verifier {
     nfl__decoded decoded[NFL_FIELD_STORED_COUNT];
 } verifier;
 
-static void verify_note(verifier *v, const nfl_error *why)
+/* Damage is counted and the check goes on; what says nothing about the files (no memory, failed read) ends it. */
+static nfl_status verify_count(verifier *v, nfl_status status, uint64_t *bad, const nfl_error *why, nfl_error *err)
 {
-    if (!v->report->first_problem[0])
-        (void)snprintf(v->report->first_problem, sizeof v->report->first_problem, "%s", why->message);
+    if (status == NFL_E_NOMEM || status == NFL_E_IO) {
+        if (err)
+            *err = *why;
+        return status;
+    }
+    if (status != NFL_OK) {
+        ++*bad;
+        if (!v->report->first_problem[0])
+            (void)snprintf(v->report->first_problem, sizeof v->report->first_problem, "%s", why->message);
+    }
+    return NFL_OK;
 }
 
 static nfl_status verify_column(verifier *v, const nfl__segment *segment, const nfl__block *block, uint32_t field,
@@ -39,21 +49,20 @@ static nfl_status verify_block(verifier *v, const nfl__segment *segment, const n
     return NFL_OK;
 }
 
-static void verify_blocks(verifier *v, const nfl__segment *segment)
+static nfl_status verify_blocks(verifier *v, const nfl__segment *segment, nfl_error *err)
 {
     nfl_error why;
     for (uint32_t i = 0; i < segment->block_count; i++) {
         v->report->blocks++;
-        if (verify_block(v, segment, &segment->blocks[i], &why) == NFL_OK) {
+        nfl_status status = verify_block(v, segment, &segment->blocks[i], &why);
+        if (status == NFL_OK)
             v->report->flows += segment->blocks[i].rows;
-        } else {
-            v->report->bad_blocks++;
-            verify_note(v, &why);
-        }
+        NFL_TRY(verify_count(v, status, &v->report->bad_blocks, &why, err));
     }
+    return NFL_OK;
 }
 
-static void verify_segment(verifier *v, const nfl__segment_entry *entry)
+static nfl_status verify_segment(verifier *v, const nfl__segment_entry *entry, nfl_error *err)
 {
     nfl__segment segment;
     nfl_error why;
@@ -62,16 +71,28 @@ static void verify_segment(verifier *v, const nfl__segment_entry *entry)
     v->report->files++;
     nfl_status status = nfl__segment_open(&segment, v->store->files, v->store->root, name, &v->memory, &why);
     if (status == NFL_OK) {
-        verify_blocks(v, &segment);
+        nfl_status blocks = verify_blocks(v, &segment, err);
         status = nfl__segment_check_digest(&segment, &why);
         if (status == NFL_OK && segment.digest != entry->digest)
             status = nfl__fail(&why, NFL_E_CORRUPT, NFL_NO_OFFSET, "%s: not the file that the manifest names", name);
         nfl__segment_close(&segment);
+        NFL_TRY(blocks);
     }
-    if (status != NFL_OK) {
-        v->report->bad_files++;
-        verify_note(v, &why);
-    }
+    return verify_count(v, status, &v->report->bad_files, &why, err);
+}
+
+static nfl_status verify_all(verifier *v, const nfl__snapshot *snapshot, nfl_error *err)
+{
+    v->report->files = 1 + (snapshot->tail_count > 0);
+    for (size_t i = 0; i < snapshot->entry_count; i++)
+        NFL_TRY(verify_segment(v, &snapshot->entries[i], err));
+    for (size_t i = 0; i < snapshot->tail_count; i++)
+        v->report->flows += snapshot->tail_rows[i];
+    if (v->report->bad_files + v->report->bad_blocks == 0)
+        return NFL_OK;
+    return nfl__fail(err, NFL_E_CORRUPT, NFL_NO_OFFSET, "%llu bad files, %llu bad blocks; first: %.150s",
+                     (unsigned long long)v->report->bad_files, (unsigned long long)v->report->bad_blocks,
+                     v->report->first_problem);
 }
 
 nfl_status nfl__file_store_verify(void *self, nfl_verify_report *out, nfl_error *err)
@@ -82,17 +103,10 @@ nfl_status nfl__file_store_verify(void *self, nfl_verify_report *out, nfl_error 
     nfl__memory_init(&v.memory, &store->memory.alloc, 0);
     v.bytes.memory = &v.memory;
     NFL_TRY(nfl__file_store_snapshot(store, &v.memory, &snapshot, err)); /* reads and checks manifest and journal */
-    out->files = 1 + (snapshot.tail_count > 0);
-    for (size_t i = 0; i < snapshot.entry_count; i++)
-        verify_segment(&v, &snapshot.entries[i]);
-    for (size_t i = 0; i < snapshot.tail_count; i++)
-        out->flows += snapshot.tail_rows[i];
+    nfl_status status = verify_all(&v, &snapshot, err);
     nfl__snapshot_free(&snapshot, &v.memory);
     nfl__buffer_free(&v.bytes);
     for (size_t i = 0; i < NFL_FIELD_STORED_COUNT; i++)
         nfl__decoded_free(&v.decoded[i], &v.memory);
-    if (out->bad_files + out->bad_blocks == 0)
-        return NFL_OK;
-    return nfl__fail(err, NFL_E_CORRUPT, NFL_NO_OFFSET, "%llu bad files, %llu bad blocks; first: %.150s",
-                     (unsigned long long)out->bad_files, (unsigned long long)out->bad_blocks, out->first_problem);
+    return status;
 }

@@ -143,7 +143,10 @@ static nfl_status build_all(segment_builder *b, nfl__columns *const *blocks, siz
 nfl_status nfl__segment_build(nfl__columns *const *blocks, size_t count, nfl__buffer *out, nfl__extent *extent,
                               uint64_t *digest, nfl_error *err)
 {
-    segment_builder b = {out->memory, nfl__encoder_work_new(out->memory), out, {out->memory, NULL, 0, 0}, err};
+    uint32_t rows = 0; /* of the largest block */
+    for (size_t i = 0; i < count; i++)
+        rows = blocks[i]->rows > rows ? blocks[i]->rows : rows;
+    segment_builder b = {out->memory, nfl__encoder_work_new(out->memory, rows), out, {out->memory, NULL, 0, 0}, err};
     nfl_status status = b.work ? build_all(&b, blocks, count, extent, digest) : build_nomem(&b);
     nfl__encoder_work_free(b.work, b.memory);
     nfl__buffer_free(&b.directory);

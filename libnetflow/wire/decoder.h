@@ -1,4 +1,4 @@
-/* The parser's inside: what v5.c, set.c, record.c and state.c share.
+/* The parser's inside: what fixed.c, sflow.c, set.c, record.c and state.c share.
  *
  * Decoding is a pull machine without recursion. nfl_parser_feed() reads the header and finds the domain;
  * nfl__decoder_step() goes on until it has found one thing. Three readers say where it stands:
@@ -22,8 +22,6 @@
 #include "wire/domain.h"
 #include "wire/pending.h"
 
-enum { NFL__V5_HEADER_LEN = 24, NFL__V5_RECORD_LEN = 48 };
-
 /* Where records come from: the datagram, or a set that waited. */
 typedef struct nfl__context {
     nfl_export_header header;
@@ -34,7 +32,7 @@ typedef struct nfl__context {
 } nfl__context;
 
 typedef struct nfl__record {
-    const nfl__template *template; /* NULL = v5 or no record */
+    const nfl__template *template; /* NULL = v1, v5, v7, sFlow, or no record */
     const uint8_t *data;           /* NULL = no current record */
     uint32_t len;
     uint32_t offset; /* in its datagram */
@@ -79,9 +77,10 @@ struct nfl_parser {
     nfl_flow flow;
     int flow_set; /* `flow` belongs to the current record */
     nfl__slots slots;
+    nfl_sample sample; /* sFlow: header of the current one */
 
     /* arrays that keep their size */
-    nfl__span *spans; /* of the current record, if its template is variable */
+    nfl__span *spans; /* of the current record, if its template is variable; sFlow: records of the sample */
     size_t span_capacity;
     nfl_template_field *fields; /* of a template being read */
     size_t field_capacity;
@@ -92,13 +91,20 @@ struct nfl_parser {
 };
 
 /* Header of a datagram into *header; *rd is left at what follows it. */
+nfl_status nfl__v1_read_header(nfl__rd *rd, nfl_export_header *header, nfl_error *err);
 nfl_status nfl__v5_read_header(nfl__rd *rd, nfl_export_header *header, nfl_error *err);
+nfl_status nfl__v7_read_header(nfl__rd *rd, nfl_export_header *header, nfl_error *err);
 nfl_status nfl__v9_read_header(nfl__rd *rd, nfl_export_header *header, nfl_error *err);
 nfl_status nfl__ipfix_read_header(nfl__rd *rd, nfl_export_header *header, nfl_error *err);
+nfl_status nfl__sflow_read_header(nfl__rd *rd, nfl_export_header *header, nfl_error *err);
 
-/* The next thing in a v5 datagram, or in the sets of v9 and IPFIX: NFL_OK with `kind` set, NFL_DONE or an error. */
-nfl_status nfl__v5_step(nfl_parser *parser, nfl_error *err);
+/* The next thing in a datagram of v1, v5 or v7, of sFlow, or in the sets of v9 and IPFIX: NFL_OK with `kind` set, NFL_DONE or an error. */
+nfl_status nfl__fixed_step(nfl_parser *parser, nfl_error *err);
+nfl_status nfl__sflow_step(nfl_parser *parser, nfl_error *err);
 nfl_status nfl__set_step(nfl_parser *parser, nfl_error *err);
+
+/* sflow.c: record i of the current sample; NFL_DONE beyond the last. */
+nfl_status nfl__sflow_record(const nfl_parser *parser, uint32_t i, nfl_record_field *out);
 
 /* template_set.c: the next definition or withdrawal of the open template set; NFL_DONE at its end. */
 nfl_status nfl__template_set_step(nfl_parser *parser, nfl_error *err);
@@ -116,6 +122,9 @@ nfl_usec nfl__record_export_us(const nfl__domain *domain, const nfl_export_heade
 
 /* parser.c: the datagram before, whether read to its end or not, is over. */
 void nfl__parser_close(nfl_parser *parser);
+
+/* parser.c: is this one of the versions it decodes? */
+int nfl__parser_speaks(uint16_t version);
 
 /* parser.c: the domain's state, created if need be. */
 nfl_status nfl__parser_domain_of(nfl_parser *parser, const nfl_ip *exporter, uint16_t version, uint32_t id,

@@ -23,6 +23,7 @@ typedef struct nfl__domain nfl__domain;
 
 struct nfl__domain {
     nfl_ip exporter;
+    nfl_ip agent; /* sFlow: the one the sequence is of */
     uint32_t id;
     uint16_t version;
     uint8_t established;

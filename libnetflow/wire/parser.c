@@ -30,9 +30,13 @@ typedef struct parser_version {
 } parser_version;
 
 static const parser_version parser_versions[] = {
-    {5, 30 * 4096, nfl__v5_read_header, nfl__v5_step, offsetof(nfl_parser_stats, lost_flows)},
+    {1, 0, nfl__v1_read_header, nfl__fixed_step, offsetof(nfl_parser_stats, lost_flows)},
+    {5, 30 * 4096, nfl__v5_read_header, nfl__fixed_step, offsetof(nfl_parser_stats, lost_flows)},
+    {7, 28 * 4096, nfl__v7_read_header, nfl__fixed_step, offsetof(nfl_parser_stats, lost_flows)},
     {9, 4096, nfl__v9_read_header, nfl__set_step, offsetof(nfl_parser_stats, lost_datagrams)},
     {10, 100 * 4096, nfl__ipfix_read_header, nfl__set_step, offsetof(nfl_parser_stats, lost_records)},
+    {NFL_VERSION_SFLOW5, 4096, nfl__sflow_read_header, nfl__sflow_step,
+     offsetof(nfl_parser_stats, lost_datagrams)},
 };
 
 static const parser_version *parser_find_version(uint16_t version)
@@ -41,6 +45,11 @@ static const parser_version *parser_find_version(uint16_t version)
         if (parser_versions[i].version == version)
             return &parser_versions[i];
     return NULL;
+}
+
+int nfl__parser_speaks(uint16_t version)
+{
+    return parser_find_version(version) != NULL;
 }
 
 static uint32_t parser_default(uint32_t value, uint32_t standard)
@@ -176,18 +185,43 @@ static uint64_t *parser_lost_counter(nfl_parser *parser, const parser_version *v
     return (uint64_t *)(void *)((uint8_t *)&parser->stats + version->lost_counter);
 }
 
+/* Some versions number datagrams, the others what stands in them. */
+static int parser_counts_datagrams(const parser_version *version)
+{
+    return version->lost_counter == offsetof(nfl_parser_stats, lost_datagrams);
+}
+
+/* The clocks of the header; 1 when the exporter has restarted. */
+static int parser_note_boot(nfl_parser *parser)
+{
+    const nfl_export_header *header = &parser->own.header;
+    if (header->version == 10 || header->version == NFL_VERSION_SFLOW5)
+        return 0;
+    int exact = header->nanoseconds != 0 && header->nanoseconds < 1000000000;
+    int64_t export_ms = (int64_t)header->seconds * 1000 + (exact ? header->nanoseconds / 1000000 : 0);
+    return nfl__boot_note(&parser->domain->boot, export_ms, header->uptime_ms, exact ? 0 : 999);
+}
+
+/* sFlow: agents behind one address (a relay) number their datagrams independently. */
+static void parser_note_agent(nfl_parser *parser)
+{
+    nfl__domain *domain = parser->domain;
+    if (memcmp(&domain->agent, &parser->own.header.agent, sizeof domain->agent) == 0)
+        return;
+    domain->agent = parser->own.header.agent;
+    domain->sequence.started = 0;
+}
+
 static void parser_begin_sequence(nfl_parser *parser, const parser_version *version)
 {
     const nfl_export_header *header = &parser->own.header;
     nfl__sequence *sequence = &parser->domain->sequence;
     nfl__sequence before = *sequence;
-    int restarted = 0;
-    if (header->version != 10) {
-        int exact = header->nanoseconds != 0 && header->nanoseconds < 1000000000;
-        int64_t export_ms = (int64_t)header->seconds * 1000 + (exact ? header->nanoseconds / 1000000 : 0);
-        restarted = nfl__boot_note(&parser->domain->boot, export_ms, header->uptime_ms, exact ? 0 : 999);
-    }
-    nfl__sequence_begin(sequence, header->sequence, header->seconds, version->furthest, restarted);
+    int restarted = parser_note_boot(parser);
+    uint32_t seconds = header->version == NFL_VERSION_SFLOW5 ? (uint32_t)(parser->own.received_us / 1000000)
+                                                             : header->seconds;
+    parser_note_agent(parser);
+    nfl__sequence_begin(sequence, header->sequence, seconds, version->furthest, restarted);
     parser->stats.late_datagrams += sequence->late_count - before.late_count;
     parser->stats.restarts += sequence->restarts - before.restarts;
     *parser_lost_counter(parser, version) += sequence->lost - before.lost;
@@ -198,10 +232,19 @@ static void parser_end_sequence(nfl_parser *parser)
     const parser_version *version = parser_find_version(parser->own.header.version);
     nfl__sequence *sequence = &parser->domain->sequence;
     uint64_t lost = sequence->lost;
-    uint32_t counts = version->version == 9 ? 1 : parser->record_count;
-    nfl__sequence_end(sequence, parser->own.header.sequence, counts,
-                      parser->counted || version->version == 9);
+    int by_datagram = parser_counts_datagrams(version);
+    nfl__sequence_end(sequence, parser->own.header.sequence, by_datagram ? 1 : parser->record_count,
+                      by_datagram || parser->counted);
     *parser_lost_counter(parser, version) += sequence->lost - lost;
+}
+
+/* The version word; sFlow's has four bytes. */
+static uint16_t parser_version_of(const uint8_t *data, size_t len)
+{
+    if (len >= 4 && nfl__load_be32(data) == 5)
+        return NFL_VERSION_SFLOW5;
+    uint16_t version = nfl__load_be16(data);
+    return version == NFL_VERSION_SFLOW5 ? 0 : version;
 }
 
 /* Read the version's header; the datagram is bad if that fails. */
@@ -211,10 +254,12 @@ static nfl_status parser_read_header(nfl_parser *parser, const void *data, size_
     nfl__rd rd = nfl__rd_make(data, len);
     if (len < 2)
         return nfl__fail(err, NFL_E_TRUNCATED, len, "datagram of %zu bytes: no room for a version", len);
-    uint16_t number = nfl__load_be16(rd.pos);
+    uint16_t number = parser_version_of(rd.pos, len);
     *version = parser_find_version(number);
     if (!*version)
-        return nfl__fail(err, NFL_E_UNSUPPORTED, 0, "version %u is none of 5, 9 and 10", number);
+        return nfl__fail(err, NFL_E_UNSUPPORTED, 0,
+                         "version %u is none of NetFlow 1, 5, 7, 9, IPFIX 10 and sFlow 5",
+                         nfl__load_be16(rd.pos));
     memset(&parser->own, 0, sizeof parser->own);
     NFL_TRY((*version)->read_header(&rd, &parser->own.header, err));
     parser->start = rd.start;
@@ -318,6 +363,11 @@ nfl_status nfl_parser_next(nfl_parser *parser, const nfl_flow **out, nfl_error *
     return status;
 }
 
+static int parser_has_sets(uint16_t version)
+{
+    return version == 9 || version == 10;
+}
+
 static void parser_fill_event(nfl_parser *parser)
 {
     nfl_event *event = &parser->event;
@@ -327,12 +377,17 @@ static void parser_fill_event(nfl_parser *parser)
     event->version = parser->own.header.version;
     event->domain = parser->own.header.domain;
     event->set_id = template && parser->kind != NFL_EVENT_TEMPLATE ? template->id : parser->set_id;
-    event->template_id = template ? template->id : event->version == 5 ? 0 : withdrawn;
+    event->template_id = template ? template->id : parser_has_sets(event->version) ? withdrawn : 0;
     event->offset = parser->record.offset;
     event->len = parser->record.len;
     event->options = template ? template->options : 0;
     event->scope_count = template ? template->scope_count : 0;
     event->field_count = template ? template->field_count : 0;
+    event->sample = NULL;
+    if (parser->kind == NFL_EVENT_SAMPLE) {
+        event->field_count = parser->sample.record_count;
+        event->sample = &parser->sample;
+    }
     event->header = &parser->context->header;
     event->fields = template ? template->fields : NULL;
     event->flow = parser->flow_set ? &parser->flow : NULL;
@@ -364,6 +419,8 @@ nfl_status nfl_parser_next_event(nfl_parser *parser, const nfl_event **out, nfl_
 nfl_status nfl_parser_field(const nfl_parser *parser, uint32_t i, nfl_record_field *out)
 {
     const nfl__template *template = parser->record.template;
+    if (parser->own.header.version == NFL_VERSION_SFLOW5)
+        return nfl__sflow_record(parser, i, out);
     if (!template || !parser->record.data || i >= template->field_count)
         return NFL_DONE;
     const nfl_template_field *field = &template->fields[i];
@@ -375,6 +432,7 @@ nfl_status nfl_parser_field(const nfl_parser *parser, uint32_t i, nfl_record_fie
     out->id = field->id;
     out->scope = i < template->scope_count;
     out->len = span.len;
+    out->sent_len = span.len;
     out->data = parser->record.data + span.offset;
     return NFL_OK;
 }
@@ -386,6 +444,9 @@ nfl_status nfl_parser_element(const nfl_parser *parser, uint32_t pen, uint16_t i
         if (template->fields[i].id == id && template->fields[i].pen == pen &&
             (i >= template->scope_count || parser->own.header.version == 10))
             return nfl_parser_field(parser, i, out);
+    for (uint32_t i = 0; !template && nfl_parser_field(parser, i, out) == NFL_OK; i++)
+        if (out->id == id && out->pen == pen)
+            return NFL_OK;
     return NFL_DONE;
 }
 

@@ -154,7 +154,7 @@ static nfl_status state_read_domain(nfl_parser *parser, nfl__rd *rd, int learn, 
     uint16_t version = nfl__rd_u16_le(rd);
     nfl__rd_skip(rd, 2);
     uint32_t id = nfl__rd_u32_le(rd), templates = nfl__rd_u32_le(rd), samplers = nfl__rd_u32_le(rd);
-    if (rd->failed || (version != 5 && version != 9 && version != 10) || samplers > NFL__SAMPLERS)
+    if (rd->failed || !nfl__parser_speaks(version) || samplers > NFL__SAMPLERS)
         return state_corrupt(rd, "a domain contradicts itself or is cut off", err);
     memcpy(exporter.b, address, sizeof exporter.b);
     nfl__domain *domain = NULL;

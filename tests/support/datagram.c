@@ -44,6 +44,28 @@ void test_v5(test_datagram *d, uint16_t count, uint32_t uptime_ms, uint32_t seco
     test_number(d, sampling, 2);
 }
 
+void test_v1(test_datagram *d, uint16_t count, uint32_t uptime_ms, uint32_t seconds)
+{
+    datagram_start(d);
+    test_number(d, 1, 2);
+    test_number(d, count, 2);
+    test_number(d, uptime_ms, 4);
+    test_number(d, seconds, 4);
+    test_number(d, 0, 4);
+}
+
+void test_v7(test_datagram *d, uint16_t count, uint32_t uptime_ms, uint32_t seconds, uint32_t sequence)
+{
+    datagram_start(d);
+    test_number(d, 7, 2);
+    test_number(d, count, 2);
+    test_number(d, uptime_ms, 4);
+    test_number(d, seconds, 4);
+    test_number(d, 0, 4);
+    test_number(d, sequence, 4);
+    test_number(d, 0, 4);
+}
+
 void test_v9(test_datagram *d, uint32_t uptime_ms, uint32_t seconds, uint32_t sequence, uint32_t source)
 {
     datagram_start(d);
@@ -90,4 +112,28 @@ void test_close(test_datagram *d)
         return;
     d->bytes[2] = (uint8_t)(d->len >> 8);
     d->bytes[3] = (uint8_t)d->len;
+}
+
+void test_sflow(test_datagram *d, const char *agent, uint32_t sub_agent, uint32_t sequence, uint32_t samples)
+{
+    datagram_start(d);
+    test_number(d, 5, 4);
+    test_bytes(d, agent);
+    test_number(d, sub_agent, 4);
+    test_number(d, sequence, 4);
+    test_number(d, 60000, 4);
+    test_number(d, samples, 4);
+}
+
+void test_sample(test_datagram *d, uint32_t format)
+{
+    if (d->set) {
+        size_t len = d->len - d->set - 8;
+        for (size_t i = 0; i < 4; i++)
+            d->bytes[d->set + 4 + i] = (uint8_t)(len >> 8 * (3 - i));
+        test_number(d, 0, (4 - len % 4) % 4);
+    }
+    d->set = format ? d->len : 0;
+    if (format)
+        test_number(d, (uint64_t)format << 32, 8);
 }

@@ -92,7 +92,7 @@ static void encoding_start(encoding_case *c)
 {
     memset(c, 0, sizeof *c);
     nfl__memory_init(&c->memory, NULL, 0);
-    c->work = nfl__encoder_work_new(&c->memory);
+    c->work = nfl__encoder_work_new(&c->memory, NFL__BATCH_ROWS);
     c->out.memory = &c->memory;
 }
 
