@@ -3,7 +3,7 @@
 import {el, scaled, tickTime, time} from './format.js';
 
 const namespace = 'http://www.w3.org/2000/svg';
-const height = 132, left = 62, right = 6, top = 8, bottom = 20;
+const height = 132, left = 68, right = 6, top = 8, bottom = 20;
 
 function svg(tag, attributes, text) {
   const element = document.createElementNS(namespace, tag);

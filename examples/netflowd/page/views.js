@@ -65,7 +65,7 @@ function howToExport(context) {
     el('dl', {},
       el('dt', {text: 'Linux'}), el('dd', {}, el('code', {text: `softflowd -i eth0 -v 9 -n ${loopback ? first : `THIS-HOST:${port}`}`})),
       el('dt', {text: 'Cisco IOS'}), el('dd', {}, el('code', {text: `flow exporter NETFLOWD\n destination THIS-HOST\n transport udp ${port}\n template data timeout 60`})),
-      el('dt', {text: 'Juniper'}), el('dd', {}, el('code', {text: `set forwarding-options sampling instance i family inet output flow-server THIS-HOST port ${port}`}))),
+      el('dt', {text: 'Juniper'}), el('dd', {}, el('code', {text: `set forwarding-options sampling instance i family inet output \\\n flow-server THIS-HOST port ${port}`}))),
     loopback ? el('p', {}, 'It takes datagrams from this machine only. To receive from others, start it with ',
       el('code', {text: `--listen 0.0.0.0:${port}`}), ' and let only your exporters reach that port.') : null,
     el('p', {class: 'muted', text: context.status.decoder.bad_datagrams > 0
@@ -128,7 +128,7 @@ function reportRow(report, row, i, data, context) {
     el('td', {class: 'number strong', text: measures[measure].text(row[measure])}),
     el('td', {class: 'number', text: percent(row[measure], data.top.total[measure])}),
     ...Object.keys(measures).filter((other) => other !== measure).map((other) =>
-      el('td', {class: 'number muted', text: measures[other].text(row[other])})));
+      el('td', {class: 'number muted less', text: measures[other].text(row[other])})));
 }
 
 function reportPanel(report, data, context) {
@@ -136,7 +136,7 @@ function reportPanel(report, data, context) {
   const others = Object.keys(measures).filter((other) => other !== measure);
   const head = el('tr', {}, el('th', {scope: 'col', text: '#'}), el('th', {scope: 'col', text: report.column}),
     el('th', {scope: 'col', class: 'number', text: measures[measure].title}), el('th', {scope: 'col', class: 'number', text: 'Share'}),
-    ...others.map((other) => el('th', {scope: 'col', class: 'number', text: measures[other].title})));
+    ...others.map((other) => el('th', {scope: 'col', class: 'number less', text: measures[other].title})));
   const panel = el('section', {class: 'panel', id: `report-${report.by}`, 'aria-label': `Top ${report.title.toLowerCase()}`},
     el('h2', {}, report.title, el('small', {text: `${whole(data.top.total.groups)} in all`})),
     chart.element,
@@ -174,8 +174,7 @@ export const reportView = {
 
 // --- detail records ---
 
-const port = (value) => (value === null ? '' : String(value));
-const interfaceName = (value) => (value === null ? '' : String(value));
+const sent = (value) => (value === null ? '' : String(value));
 
 const columns = [
   {title: 'Start', order: 'first', cell: (row) => time(row.first, true), type: 'time'},
@@ -183,14 +182,14 @@ const columns = [
   {title: 'Proto', order: 'proto', cell: (row) => protocol(row.proto)},
   {title: 'Application', order: 'app', cell: (row, c) => row.app && drill(c, `app ${row.app}`, row.app)},
   {title: 'Source', order: 'src', cell: (row, c) => row.src && endpoint(row.src, 'src', c), type: 'address'},
-  {title: 'Port', order: 'src_port', cell: (row) => port(row.src_port), type: 'number'},
+  {title: 'Port', order: 'src_port', cell: (row) => sent(row.src_port), type: 'port'},
   {title: 'Destination', order: 'dst', cell: (row, c) => row.dst && endpoint(row.dst, 'dst', c), type: 'address'},
-  {title: 'Port', order: 'dst_port', cell: (row) => port(row.dst_port), type: 'number'},
-  {title: 'Flags', order: 'tcp_flags', cell: (row) => (row.icmp_type === null ? flags(row.tcp_flags) : `${row.icmp_type}/${row.icmp_code ?? 0}`), type: 'code'},
+  {title: 'Port', order: 'dst_port', cell: (row) => sent(row.dst_port), type: 'port'},
+  {title: 'Flags', order: 'tcp_flags', cell: (row) => (row.icmp_type === null ? (row.proto === 6 ? flags(row.tcp_flags) : '') : `${row.icmp_type}/${row.icmp_code ?? 0}`), type: 'code'},
   {title: 'Packets', order: 'packets', cell: (row) => whole(row.packets ?? 0), type: 'number'},
   {title: 'Bytes', order: 'bytes', cell: (row) => whole(row.bytes ?? 0), type: 'number'},
-  {title: 'In', order: 'in_if', cell: (row) => interfaceName(row.in_if), type: 'number'},
-  {title: 'Out', order: 'out_if', cell: (row) => interfaceName(row.out_if), type: 'number'},
+  {title: 'In', order: 'in_if', cell: (row) => sent(row.in_if), type: 'number'},
+  {title: 'Out', order: 'out_if', cell: (row) => sent(row.out_if), type: 'number'},
   {title: 'Exporter', order: 'exporter', cell: (row, c) => drill(c, `exporter ${row.exporter}`, row.exporter), type: 'address'},
 ];
 
@@ -288,7 +287,7 @@ export const findingView = {
         all ? el('p', {class: 'buttons'}, el('button', {type: 'button', text: 'Show all findings', onclick: () => context.go({window: 'custom', from: 0, to: Date.now() + 86400e3})})) : null));
     const addresses = data.findings.map((f) => f.entity);
     replaceContent(main,
-      el('div', {class: 'tools'}, el('span', {text: `${whole(data.total)} findings, newest first`}), resolveButton(context, addresses)),
+      el('div', {class: 'tools'}, el('span', {text: data.total === 1 ? '1 finding' : `${whole(data.total)} findings, newest first`}), resolveButton(context, addresses)),
       el('ol', {class: 'panel findings'}, ...data.findings.map((finding) => findingItem(finding, context))));
   },
 };
