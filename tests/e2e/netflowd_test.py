@@ -197,7 +197,7 @@ class Netflowd(unittest.TestCase):
         self.assertNotIn('unsafe', headers['Content-Security-Policy'])
         self.assertEqual(headers['X-Content-Type-Options'], 'nosniff')
         for host in ('evil.example', 'evil.example:80', 'localhost.evil.example'):
-            self.assertEqual(daemon.request('/api/status', {'Host': host})[0], 421, host)
+            self.assertEqual(daemon.request('/api/status', {'Host': host})[0], 403, host)
         for host in ('localhost', '127.0.0.1:8080', '[::1]:8080'):
             self.assertEqual(daemon.request('/api/status', {'Host': host})[0], 200, host)
         daemon.stop()
