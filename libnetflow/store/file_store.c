@@ -1,10 +1,12 @@
 #include "store/file_store.h"
 
 #include "base/error.h"
+#include "query/sort.h"
 #include "store/segment.h"
 
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 enum {
     SEGMENT_ROWS = 262144,
@@ -13,6 +15,7 @@ enum {
     REFUSE_AT = 4,       /* times segment_rows, when sealing keeps failing */
     FRAME_BYTES = 1 << 20, /* a frame in memory is written when it has grown so large */
     JOURNAL_ROWS = 1024,   /* rows for which frame memory is reserved at a time */
+    JOURNAL_BLOCK_ROWS = 8192, /* a reader's blocks of a journal, which is short as a rule */
     SNAPSHOT_TRIES = 100
 };
 
@@ -40,11 +43,16 @@ static nfl_status file_write_segment(nfl__file_store *s, const nfl__segment_entr
     return status;
 }
 
+/* A journal that is sealed. A damaged one is kept: somebody should know that flows were lost. */
 static void file_remove_journal(nfl__file_store *s, uint64_t id)
 {
-    char name[NFL__NAME_SIZE];
+    char name[NFL__NAME_SIZE], kept[NFL__NAME_SIZE];
     nfl__journal_name(id, name);
-    (void)!nfl__files_remove(s->files, s->root, name, NULL);
+    nfl__journal_damaged_name(id, kept);
+    if (id == s->damaged_journal)
+        (void)s->files->rename(s->files->ctx, s->root, name, kept);
+    else
+        (void)!nfl__files_remove(s->files, s->root, name, NULL);
 }
 
 static int file_has_journal(const nfl__file_store *s)
@@ -211,7 +219,12 @@ static nfl_status file_sync(void *self, uint32_t level, nfl_error *err)
         NFL_TRY(file_sync_root(s, err));
     NFL_TRY(nfl__journal_flush(&s->journal, err));
     nfl__journal_name(s->journal.id, name);
-    return level == NFL_SYNC_DURABLE ? nfl__files_sync(s->files, s->journal.file, name, err) : NFL_OK;
+    if (level != NFL_SYNC_DURABLE)
+        return NFL_OK;
+    nfl_status status = nfl__files_sync(s->files, s->journal.file, name, err);
+    if (status != NFL_OK)
+        s->journal_behind = 1; /* the kernel may drop what it could not write and call the next try a success */
+    return status;
 }
 
 /* --- expiry --- */
@@ -314,13 +327,16 @@ static nfl_status file_read_journal(nfl__file_store *s, uint64_t id, nfl__row_bl
         return nfl__fail_io(err, -file, "open %s", name);
     nfl_status status = nfl__journal_read(s->files, file, id, rows->memory, nfl__row_blocks_visit, rows, &extent, err);
     s->files->close(s->files->ctx, file);
+    if (status == NFL_OK && extent.damaged)
+        return nfl__fail(err, NFL_E_CORRUPT, NFL_NO_OFFSET, "%s: %llu flows or more are damaged", name,
+                         (unsigned long long)extent.damaged_rows);
     return status;
 }
 
 static nfl_status file_try_snapshot(nfl__file_store *s, nfl__memory *memory, nfl__snapshot *out, nfl_error *err)
 {
     nfl__manifest manifest;
-    nfl__row_blocks rows = {.memory = memory, .block_rows = s->rows.block_rows};
+    nfl__row_blocks rows = {.memory = memory, .block_rows = JOURNAL_BLOCK_ROWS};
     NFL_TRY(nfl__manifest_read(&manifest, s->files, s->root, memory, err));
     nfl_status status = file_read_journal(s, manifest.journal_id, &rows, err);
     if (status == NFL_OK)
@@ -408,20 +424,29 @@ typedef struct file_sweep {
     nfl__file_store *store;
     const char *folder;
     const char *suffix;
+    uint64_t *ids; /* that the manifest names, sorted */
+    size_t id_count;
 } file_sweep;
 
-static int file_is_named(const nfl__file_store *s, const char *name)
+static int file_compare_ids(const void *a, const void *b, void *ctx)
 {
-    char known[NFL__NAME_SIZE];
-    nfl__journal_name(s->manifest.journal_id, known);
-    if (s->manifest.journal_id && strcmp(known, name) == 0)
-        return 1;
-    for (size_t i = 0; i < s->manifest.count; i++) {
-        nfl__segment_name(&s->manifest.segments[i], known);
-        if (strcmp(known, name) == 0)
-            return 1;
+    uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+    (void)ctx;
+    return x < y ? -1 : x > y;
+}
+
+static int file_is_named(const file_sweep *sweep, const char *entry)
+{
+    uint64_t id = strtoull(entry, NULL, 16);
+    size_t low = 0, high = sweep->id_count;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (sweep->ids[middle] < id)
+            low = middle + 1;
+        else
+            high = middle;
     }
-    return 0;
+    return low < sweep->id_count && sweep->ids[low] == id;
 }
 
 static int file_sweep_file(void *ctx, const char *entry, int is_dir)
@@ -430,9 +455,9 @@ static int file_sweep_file(void *ctx, const char *entry, int is_dir)
     char name[NFL__NAME_SIZE];
     size_t len = strlen(entry), suffix = strlen(sweep->suffix);
     int written = snprintf(name, sizeof name, "%s/%s", sweep->folder, entry);
-    if (is_dir || written >= (int)sizeof name || len < suffix || strcmp(entry + len - suffix, sweep->suffix) != 0)
+    if (is_dir || written >= (int)sizeof name || len != 16 + suffix || strcmp(entry + 16, sweep->suffix) != 0)
         return 0;
-    if (!file_is_named(sweep->store, name))
+    if (!file_is_named(sweep, entry))
         (void)!nfl__files_remove(sweep->store->files, sweep->store->root, name, NULL);
     return 0;
 }
@@ -443,15 +468,25 @@ static int file_sweep_day(void *ctx, const char *entry, int is_dir)
     char folder[NFL__NAME_SIZE];
     if (!is_dir || snprintf(folder, sizeof folder, "segments/%s", entry) >= (int)sizeof folder)
         return 0;
-    file_sweep sweep = {above->store, folder, ".nfs"};
+    file_sweep sweep = *above;
+    sweep.folder = folder;
     return sweep.store->files->list(sweep.store->files->ctx, sweep.store->root, folder, file_sweep_file, &sweep);
 }
 
 static void file_sweep_all(nfl__file_store *s)
 {
-    file_sweep journals = {s, "journal", ".nfj"}, segments = {s, "segments", ".nfs"};
+    size_t count = s->manifest.count + 1;
+    uint64_t *ids = nfl__new(&s->memory, count, sizeof *ids);
+    if (!ids) /* the next writer will do it */
+        return;
+    ids[0] = s->manifest.journal_id;
+    for (size_t i = 1; i < count; i++)
+        ids[i] = s->manifest.segments[i - 1].id;
+    nfl__sort(ids, count, sizeof *ids, file_compare_ids, NULL);
+    file_sweep journals = {s, "journal", ".nfj", ids, count}, segments = {s, "segments", ".nfs", ids, count};
     (void)s->files->list(s->files->ctx, s->root, "journal", file_sweep_file, &journals);
     (void)s->files->list(s->files->ctx, s->root, "segments", file_sweep_day, &segments);
+    nfl__delete(&s->memory, ids, count, sizeof *ids);
 }
 
 /* Take the rows of the journal back into memory and go on with it. */
@@ -465,10 +500,13 @@ static nfl_status file_recover(nfl__file_store *s, nfl_error *err)
     if (file < 0)
         return nfl__fail_io(err, -file, "open %s", name);
     nfl_status status = nfl__journal_read(s->files, file, id, &s->memory, nfl__row_blocks_visit, &s->rows, &extent, err);
-    if (status == NFL_OK && file_has_journal(s))
+    int resume = status == NFL_OK && !extent.damaged && file_has_journal(s);
+    if (resume)
         status = nfl__journal_resume(&s->journal, s->files, file, id, &extent, &s->memory, err);
-    if (status != NFL_OK || !file_has_journal(s))
+    if (status != NFL_OK || !resume)
         s->files->close(s->files->ctx, file);
+    if (status == NFL_OK && extent.damaged)
+        s->damaged_journal = id;
     return status;
 }
 
@@ -481,6 +519,22 @@ static nfl_status file_start_journal(nfl__file_store *s, nfl_error *err)
     s->manifest.next_id = id + 1;
     s->manifest.journal_id = id;
     return file_write_manifest(s, &s->manifest, &replaced, err);
+}
+
+/* What could be read of a damaged journal is sealed, and the store goes on without it. */
+static nfl_status file_leave_damaged(nfl__file_store *s, nfl_error *err)
+{
+    int replaced;
+    if (s->rows.extent.rows)
+        return file_seal(s, err);
+    if (file_has_journal(s)) {
+        NFL_TRY(file_start_journal(s, err));
+    } else {
+        s->manifest.journal_id = 0;
+        NFL_TRY(file_write_manifest(s, &s->manifest, &replaced, err));
+    }
+    file_remove_journal(s, s->damaged_journal);
+    return NFL_OK;
 }
 
 static nfl_status file_create(nfl__file_store *s, nfl_error *err)
@@ -526,8 +580,10 @@ static nfl_status file_open_writer(nfl__file_store *s, const char *path, nfl_err
     NFL_TRY(status);
     file_sweep_all(s);
     if (s->manifest.journal_id)
-        return file_recover(s, err);
-    return file_has_journal(s) ? file_start_journal(s, err) : NFL_OK;
+        NFL_TRY(file_recover(s, err));
+    if (s->damaged_journal)
+        return file_leave_damaged(s, err);
+    return file_has_journal(s) && s->journal.file < 0 ? file_start_journal(s, err) : NFL_OK;
 }
 
 static nfl_status file_open_reader(nfl__file_store *s, nfl_error *err)

@@ -5,6 +5,7 @@
  *   DIR/manifest                            the state, replaced as a whole
  *   DIR/segments/2026-11-23/<id>.nfs        sealed flows, by day of arrival
  *   DIR/journal/<id>.nfj                    flows not sealed yet
+ *   DIR/journal/<id>.damaged               a journal in which something was damaged after it was written
  *   DIR/lock                                held by the writer; the kernel lets go when it dies
  *
  * Writing. append() keeps rows in blocks of columns and, with a journal, as the next frame in memory; nothing can fail
@@ -55,6 +56,7 @@ typedef struct nfl__file_store {
     nfl__journal journal;   /* writer with journal; file -1 otherwise */
     nfl__row_blocks rows;   /* writer: rows not sealed */
     int root_unsynced;      /* the manifest is replaced but perhaps not durable */
+    uint64_t damaged_journal; /* id of one that is to be kept for inspection; 0 = none */
     int journal_behind;     /* rows lacks nothing, but the journal does: only sealing saves them */
 } nfl__file_store;
 

@@ -81,13 +81,32 @@ static nfl_status verify_segment(verifier *v, const nfl__segment_entry *entry, n
     return verify_count(v, status, &v->report->bad_files, &why, err);
 }
 
+/* A journal that a writer set aside. Its good flows are sealed; the others are lost. */
+static int verify_see_journal(void *ctx, const char *name, int is_dir)
+{
+    verifier *v = ctx;
+    size_t len = strlen(name), end = strlen(NFL__JOURNAL_DAMAGED);
+    nfl_error why;
+    if (is_dir || len < end || strcmp(name + len - end, NFL__JOURNAL_DAMAGED) != 0)
+        return 0;
+    v->report->files++;
+    nfl_status status = nfl__fail(&why, NFL_E_CORRUPT, NFL_NO_OFFSET,
+                                  "journal/%.60s: flows were lost; delete the file when you have taken note", name);
+    (void)verify_count(v, status, &v->report->bad_files, &why, NULL);
+    return 0;
+}
+
 static nfl_status verify_all(verifier *v, const nfl__snapshot *snapshot, nfl_error *err)
 {
-    v->report->files = 1 + (snapshot->tail_count > 0);
+    const nfl__files *files = v->store->files;
+    v->report->files += snapshot->tail_count > 0 ? 2 : 1; /* manifest, journal */
     for (size_t i = 0; i < snapshot->entry_count; i++)
         NFL_TRY(verify_segment(v, &snapshot->entries[i], err));
     for (size_t i = 0; i < snapshot->tail_count; i++)
         v->report->flows += snapshot->tail_rows[i];
+    int result = files->list(files->ctx, v->store->root, "journal", verify_see_journal, v);
+    if (result < 0)
+        return nfl__fail_io(err, -result, "list journal");
     if (v->report->bad_files + v->report->bad_blocks == 0)
         return NFL_OK;
     return nfl__fail(err, NFL_E_CORRUPT, NFL_NO_OFFSET, "%llu bad files, %llu bad blocks; first: %.150s",
@@ -102,8 +121,10 @@ nfl_status nfl__file_store_verify(void *self, nfl_verify_report *out, nfl_error 
     nfl__snapshot snapshot;
     nfl__memory_init(&v.memory, &store->memory.alloc, 0);
     v.bytes.memory = &v.memory;
-    NFL_TRY(nfl__file_store_snapshot(store, &v.memory, &snapshot, err)); /* reads and checks manifest and journal */
-    nfl_status status = verify_all(&v, &snapshot, err);
+    nfl_error why;
+    nfl_status status = nfl__file_store_snapshot(store, &v.memory, &snapshot, &why); /* checks manifest and journal */
+    NFL_TRY(verify_count(&v, status, &out->bad_files, &why, err));
+    status = verify_all(&v, &snapshot, err);
     nfl__snapshot_free(&snapshot, &v.memory);
     nfl__buffer_free(&v.bytes);
     for (size_t i = 0; i < NFL_FIELD_STORED_COUNT; i++)

@@ -1,13 +1,15 @@
 /* The journal: flows that are not sealed yet, in frames that are wholly there or not at all.
  *
  *   file    magic "NFLJRN1\n" | version u32 | 0 u32 | id u64            24 bytes
- *   frame   magic u32 | payload length u32 | rows u32 | number u32 | XXH64 of these 16 bytes and the payload u64
+ *   frame   magic u32 | payload length u32 | rows u32 | number u32 | XXH64 of these 16 bytes, seed id u64 |
+ *           XXH64 of the payload u64                              32 bytes
  *           payload: rows (rowcodec.h), the first one relative to 0
  *
  * Rows collect in memory and become a frame when the writer makes them visible. Frames are numbered from 0. A
- * reader takes frames as long as magic, number, length and checksum are right: what follows is a torn tail, from a
- * crash in the middle of a write or from a writer that is writing just now. A writer that opens the journal again
- * cuts the tail off and goes on behind the last good frame. Little-endian.
+ * reader takes whole frames with the right checksums. What is cut short at the end is a torn tail, from a crash in the
+ * middle of a write or from a writer that is writing just now, and no loss: it was never acknowledged. A writer that
+ * opens the journal again cuts it off and goes on behind the last frame. Anything else that is no frame was damaged
+ * after it was written: the reader tells, and goes on at the next head that has its checksum. Little-endian.
  */
 #ifndef NFL_STORE_JOURNAL_H
 #define NFL_STORE_JOURNAL_H
@@ -41,15 +43,17 @@ void nfl__journal_add(nfl__journal *journal, const nfl_flow *flow);
 /* Write the frame being built. On failure it stays, to be tried again. */
 nfl_status nfl__journal_flush(nfl__journal *journal, nfl_error *err);
 
-/* Called for each row of a journal; negative stops. */
+/* Called for each row of a journal; negative stops. NULL: rows are only checked. */
 typedef nfl_status (*nfl__journal_visit)(void *ctx, const nfl_flow *flow, nfl_error *err);
 
 /* What reading a journal found. */
 typedef struct nfl__journal_extent {
-    uint64_t good_bytes; /* up to here frames are whole */
+    uint64_t good_bytes; /* end of the last whole frame */
     uint64_t file_bytes;
     uint64_t rows;
+    uint64_t damaged_rows; /* in frames whose payload is damaged; of others nobody knows */
     uint32_t frames;
+    uint32_t damaged; /* 1 = something other than the tail is no frame */
 } nfl__journal_extent;
 
 /* Read the frames of journal `id`, open as `file`. */
@@ -61,5 +65,9 @@ nfl_status nfl__journal_resume(nfl__journal *journal, const nfl__files *files, i
                                const nfl__journal_extent *extent, nfl__memory *memory, nfl_error *err);
 
 void nfl__journal_name(uint64_t id, char name[NFL__NAME_SIZE]);
+
+/* Where a damaged journal is kept after its good frames were taken out of it. */
+#define NFL__JOURNAL_DAMAGED ".damaged"
+void nfl__journal_damaged_name(uint64_t id, char name[NFL__NAME_SIZE]);
 
 #endif

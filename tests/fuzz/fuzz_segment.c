@@ -1,0 +1,163 @@
+/* Files of a store from a hostile hand. The first byte says which part the rest is:
+ *   0  a chunk: field u8, encoding u8, rows u16, reference u8, bytes
+ *   1  a segment's directory, put into a segment with the right checksums
+ *   2  a journal    3  a manifest    4  a segment as it is    5  a journal's payload with the right checksums */
+#include "base/hash.h"
+#include "base/rd.h"
+#include "base/wr.h"
+#include "memory_file.h"
+#include "store/journal.h"
+#include "store/manifest.h"
+#include "store/segment.h"
+
+#include <stdlib.h>
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
+
+static void fuzz_chunk(nfl__memory *memory, nfl__rd rd)
+{
+    static const int64_t one = 1000;
+    uint32_t field = nfl__rd_u8(&rd) % NFL_FIELD_STORED_COUNT, encoding = nfl__rd_u8(&rd);
+    uint32_t rows = 1u + nfl__rd_u16_le(&rd);
+    nfl__column reference = {.values = &one, .form = NFL__COLUMN_CONST, .width = 8}, column;
+    nfl__decoded decoded = {0};
+    const nfl__column *given = nfl__rd_u8(&rd) & 1 ? &reference : NULL;
+    uint64_t sum = 0;
+    if (nfl__decode_column(field, encoding, rd.pos, nfl__rd_left(&rd), rows, given, &decoded, memory, &column, NULL) == NFL_OK)
+        for (uint32_t i = 0; i < rows; i++)
+            if (nfl__column_has(&column, i))
+                sum += *(const uint8_t *)nfl__column_at(&column, i);
+    *(volatile uint64_t *)&sum = sum;
+    nfl__decoded_free(&decoded, memory);
+}
+
+static void fuzz_segment(nfl__memory *memory, const uint8_t *bytes, size_t len)
+{
+    test_memory_file file;
+    nfl__segment segment;
+    nfl__buffer scratch = {memory, NULL, 0, 0};
+    nfl__decoded decoded = {0};
+    nfl__column column;
+    test_memory_file_init(&file, bytes, len);
+    if (nfl__segment_open(&segment, &file.table, 0, "segment", memory, NULL) != NFL_OK)
+        return;
+    for (uint32_t i = 0; i < segment.block_count && i < 8; i++)
+        for (uint32_t field = 0; field < NFL_FIELD_STORED_COUNT; field++)
+            (void)!nfl__segment_column(&segment, &segment.blocks[i], field, NULL, &scratch, &decoded, &column, NULL);
+    (void)!nfl__segment_check_digest(&segment, NULL);
+    nfl__decoded_free(&decoded, memory);
+    nfl__buffer_free(&scratch);
+    nfl__segment_close(&segment);
+}
+
+/* head 16 | directory | table 32 | footer 48, see segment.h */
+static void fuzz_directory(nfl__memory *memory, nfl__rd rd)
+{
+    size_t len = nfl__rd_left(&rd), total = 16 + len + 32 + 48;
+    uint8_t *bytes = calloc(total, 1), *table = bytes + 16 + len, *footer = table + 32;
+    if (!bytes)
+        abort();
+    memcpy(bytes, "NFLSEG1\n\1", 9);
+    memcpy(bytes + 16, rd.pos, len);
+    nfl__store_le(table, 1, 4);
+    nfl__store_le(table + 4, 1, 4);
+    nfl__store_le(table + 8, 16, 8);
+    nfl__store_le(table + 16, len, 8);
+    nfl__store_le(table + 24, nfl__hash(bytes + 16, len, 0), 8);
+    nfl__store_le(footer, 16 + len, 8);
+    nfl__store_le(footer + 8, 1, 4);
+    nfl__store_le(footer + 12, 1, 4);
+    nfl__store_le(footer + 16, nfl__hash(bytes, 16 + len + 32, 0), 8);
+    nfl__store_le(footer + 24, len >= 8 ? nfl__load_le64(bytes + 16) : 0, 8);
+    nfl__store_le(footer + 32, nfl__hash(table, 32, 0), 8);
+    memcpy(footer + 40, "NFLSEGE\n", 8);
+    fuzz_segment(memory, bytes, total);
+    free(bytes);
+}
+
+static nfl_status fuzz_row(void *ctx, const nfl_flow *flow, nfl_error *err)
+{
+    (void)err;
+    *(uint64_t *)ctx += flow->bytes;
+    return NFL_OK;
+}
+
+static void fuzz_journal(nfl__memory *memory, const uint8_t *bytes, size_t len)
+{
+    test_memory_file file;
+    nfl__journal_extent extent;
+    uint64_t sum = 0;
+    test_memory_file_init(&file, bytes, len);
+    if (nfl__journal_read(&file.table, 3, 1, memory, fuzz_row, &sum, &extent, NULL) == NFL_OK &&
+        (extent.good_bytes > extent.file_bytes || extent.file_bytes != len))
+        abort();
+}
+
+/* head 24 | frame head 32 | payload, see journal.h */
+static void fuzz_payload(nfl__memory *memory, nfl__rd rd)
+{
+    uint32_t rows = nfl__rd_u8(&rd);
+    size_t len = nfl__rd_left(&rd);
+    uint8_t *bytes = calloc(24 + 32 + len, 1), *frame = bytes + 24;
+    if (!bytes)
+        abort();
+    memcpy(bytes, "NFLJRN1\n\1", 9);
+    bytes[16] = 1;
+    memcpy(frame, "NFRM", 4);
+    nfl__store_le(frame + 4, len, 4);
+    nfl__store_le(frame + 8, rows, 4);
+    nfl__store_le(frame + 16, nfl__hash(frame, 16, 1), 8);
+    memcpy(frame + 32, rd.pos, len);
+    nfl__store_le(frame + 24, nfl__hash(frame + 32, len, 0), 8);
+    fuzz_journal(memory, bytes, 24 + 32 + len);
+    free(bytes);
+}
+
+static void fuzz_manifest(nfl__memory *memory, nfl__rd rd)
+{
+    test_memory_file file;
+    nfl__manifest manifest;
+    size_t len = nfl__rd_left(&rd);
+    uint8_t *bytes = calloc(len + 8, 1);
+    if (!bytes)
+        abort();
+    memcpy(bytes, rd.pos, len);
+    nfl__store_le(bytes + len, nfl__hash(bytes, len, 0), 8);
+    test_memory_file_init(&file, bytes, len + 8);
+    if (nfl__manifest_read(&manifest, &file.table, 0, memory, NULL) == NFL_OK) {
+        char name[NFL__NAME_SIZE];
+        for (size_t i = 0; i < manifest.count; i++)
+            nfl__segment_name(&manifest.segments[i], name);
+        nfl__manifest_free(&manifest, memory);
+    }
+    free(bytes);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
+{
+    nfl__memory memory;
+    nfl__memory_init(&memory, NULL, 256u << 20);
+    nfl__rd rd = nfl__rd_make(data, len);
+    switch (nfl__rd_u8(&rd) % 6) {
+    case 0:
+        fuzz_chunk(&memory, rd);
+        break;
+    case 1:
+        fuzz_directory(&memory, rd);
+        break;
+    case 2:
+        fuzz_journal(&memory, rd.pos, nfl__rd_left(&rd));
+        break;
+    case 3:
+        fuzz_manifest(&memory, rd);
+        break;
+    case 4:
+        fuzz_segment(&memory, rd.pos, nfl__rd_left(&rd));
+        break;
+    default:
+        fuzz_payload(&memory, rd);
+    }
+    if (memory.held)
+        abort();
+    return 0;
+}
