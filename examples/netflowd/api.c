@@ -10,8 +10,6 @@
 #include <string.h>
 
 enum {
-    API_QUERY_S = 30,   /* a query for the page must be done by then */
-    API_EXPORT_S = 600, /* an export, however slow its reader */
     API_TOP_MAX = 1000,
     API_FLOWS_MAX = 1000,
     API_OFFSET_MAX = 1000000,
@@ -22,6 +20,9 @@ enum {
 };
 
 #define API_SECOND INT64_C(1000000)
+
+/* Exports last as long as their readers are slow: four at most, so that the page always gets an answer. */
+static const api_patience api_page_patience = {30, 0}, api_export_patience = {600, QUERIES_MAX - 4};
 
 /* Columns of detail records, in lists and exports. */
 static const char api_flow_columns[] = "first,last,duration,src,src_port,dst,dst_port,proto,app,tcp_flags,icmp_type,icmp_code,tos,"
@@ -86,7 +87,7 @@ static void api_top(const api *a, const api_request *request, api_reply *reply)
     api_query q = {0};
     uint64_t limit;
     if (api_get_number(request, reply, "n", 10, API_TOP_MAX, &limit) &&
-        api_query_open(&q, a, request, reply, API_QUERY_S)) {
+        api_query_open(&q, a, request, reply, api_page_patience)) {
         const char *by = api_get(request, "by"), *order = api_get(request, "order");
         q.query.limit = limit;
         q.query.group_by = by ? by : "src";
@@ -117,7 +118,7 @@ static void api_flows(const api *a, const api_request *request, api_reply *reply
     uint64_t limit, offset;
     if (api_get_number(request, reply, "n", 50, API_FLOWS_MAX, &limit) &&
         api_get_number(request, reply, "offset", 0, API_OFFSET_MAX, &offset) &&
-        api_query_open(&q, a, request, reply, API_QUERY_S) && api_set_order(&q.query, request, reply)) {
+        api_query_open(&q, a, request, reply, api_page_patience) && api_set_order(&q.query, request, reply)) {
         q.query.limit = limit;
         q.query.offset = offset;
         json_open(&reply->body, '{');
@@ -181,7 +182,7 @@ static void api_series(const api *a, const api_request *request, api_reply *repl
     api_query q = {0};
     uint64_t limit;
     if (api_get_number(request, reply, "n", 5, API_SERIES_MAX, &limit) &&
-        api_query_open(&q, a, request, reply, API_QUERY_S) && api_set_bucket(&q, request, reply)) {
+        api_query_open(&q, a, request, reply, api_page_patience) && api_set_bucket(&q, request, reply)) {
         q.query.group_by = api_get(request, "by");
         q.query.order_by = q.query.group_by ? api_get(request, "order") : "time";
         q.query.limit = q.query.group_by ? limit : 0;
@@ -209,7 +210,7 @@ static void api_export(const api *a, const api_request *request, api_reply *repl
     }
     api_query q = {0};
     if (api_get_number(request, reply, "n", 0, UINT64_C(1000000000), &limit) &&
-        api_query_open(&q, a, request, reply, API_EXPORT_S) && api_set_order(&q.query, request, reply)) {
+        api_query_open(&q, a, request, reply, api_export_patience) && api_set_order(&q.query, request, reply)) {
         q.query.limit = limit;
         if (api_query_start(&q, reply)) {
             uint32_t form = format && strcmp(format, "json") == 0 ? EXPORT_JSON : EXPORT_CSV;

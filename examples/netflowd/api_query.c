@@ -99,7 +99,7 @@ static int api_check_filter(const api_request *request, api_reply *reply)
     return 1;
 }
 
-int api_query_open(api_query *q, const api *a, const api_request *request, api_reply *reply, unsigned seconds)
+int api_query_open(api_query *q, const api *a, const api_request *request, api_reply *reply, api_patience patience)
 {
     NFL_OPTS(nfl_store_opts, opts, .flags = NFL_STORE_READ_ONLY);
     nfl_error err;
@@ -109,7 +109,7 @@ int api_query_open(api_query *q, const api *a, const api_request *request, api_r
                            .max_memory_bytes = API_QUERY_MEMORY};
     if (!api_get_window(request, reply, &q->query.from_us, &q->query.to_us) || !api_check_filter(request, reply))
         return 0;
-    q->slot = queries_begin(a->queries, seconds);
+    q->slot = queries_begin(a->queries, patience.seconds, patience.leave_free);
     if (!q->slot) {
         api_fail(reply, 503, "too many queries are running: try again");
         return 0;

@@ -23,8 +23,14 @@ int api_get_number(const api_request *request, api_reply *reply, const char *nam
 /* "from" and "to"; 0 when not given. Returns 0 after making the reply an error. */
 int api_get_window(const api_request *request, api_reply *reply, nfl_usec *from_us, nfl_usec *to_us);
 
+/* How long a question may take, and how many places it must leave to others. */
+typedef struct api_patience {
+    unsigned seconds;
+    size_t leave_free;
+} api_patience;
+
 /* Open the store and set window and filter. Returns 0 after making the reply an error. */
-int api_query_open(api_query *q, const api *a, const api_request *request, api_reply *reply, unsigned seconds);
+int api_query_open(api_query *q, const api *a, const api_request *request, api_reply *reply, api_patience patience);
 
 /* Start the query as it is set now. Returns 0 after making the reply an error. */
 int api_query_start(api_query *q, api_reply *reply);

@@ -9,7 +9,7 @@
 static const char config_help[] =
     "usage: netflowd --store DIR [option ...]\n"
     "\n"
-    "Collects NetFlow v5, v9 and IPFIX, keeps the flows, watches them and shows them in a browser.\n"
+    "Collects NetFlow (v1, v5, v7, v9), IPFIX and sFlow, keeps the flows, watches them and shows them in a browser.\n"
     "\n"
     "  --store DIR             where flows are kept; created if missing\n"
     "  --listen ADDR:PORT      export datagrams come here; may be repeated (127.0.0.1:2055)\n"

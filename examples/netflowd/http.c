@@ -175,7 +175,7 @@ static enum MHD_Result http_route(const http *h, struct MHD_Connection *connecti
     if (!host)
         return http_refuse(connection, MHD_HTTP_BAD_REQUEST, "the Host header is missing");
     if (!http_is_own_name(h, host))
-        return http_refuse(connection, MHD_HTTP_MISDIRECTED_REQUEST,
+        return http_refuse(connection, MHD_HTTP_FORBIDDEN,
                            "this host name is not known here: use the address, localhost, or start netflowd with --http-name");
     if (strcmp(method, MHD_HTTP_METHOD_GET) != 0 && strcmp(method, MHD_HTTP_METHOD_HEAD) != 0)
         return http_refuse(connection, MHD_HTTP_METHOD_NOT_ALLOWED, "only GET and HEAD are allowed");

@@ -13,12 +13,19 @@ void queries_done(queries *q)
     pthread_mutex_destroy(&q->lock);
 }
 
-query_slot *queries_begin(queries *q, unsigned seconds)
+query_slot *queries_begin(queries *q, unsigned seconds, size_t leave_free)
 {
     query_slot *slot = NULL;
+    size_t free_slots = 0;
     pthread_mutex_lock(&q->lock);
-    for (size_t i = 0; i < QUERIES_MAX && !slot && !q->closed; i++)
-        slot = q->slots[i].used ? NULL : &q->slots[i];
+    for (size_t i = 0; i < QUERIES_MAX; i++) {
+        if (q->slots[i].used)
+            continue;
+        free_slots++;
+        slot = &q->slots[i];
+    }
+    if (q->closed || free_slots <= leave_free)
+        slot = NULL;
     if (slot)
         *slot = (query_slot){.used = 1, .deadline_us = clock_elapsed() + (nfl_usec)seconds * 1000000};
     pthread_mutex_unlock(&q->lock);

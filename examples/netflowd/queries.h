@@ -25,8 +25,8 @@ typedef struct queries {
 void queries_init(queries *q);
 void queries_done(queries *q);
 
-/* A slot for so many seconds, or NULL when all are taken. */
-query_slot *queries_begin(queries *q, unsigned seconds);
+/* A slot for so many seconds, or NULL when no more than so many are free: those who take long leave some to others. */
+query_slot *queries_begin(queries *q, unsigned seconds, size_t leave_free);
 void queries_end(queries *q, query_slot *slot);
 
 /* Cancel what is overdue. */

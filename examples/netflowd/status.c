@@ -41,10 +41,17 @@ static void status_write_listeners(const status_data *data, json *j)
     json_close(j, ']');
 }
 
-/* What sequence numbers count depends on the protocol. */
+/* What sequence numbers count depends on the protocol; NetFlow v1 has none. */
 static const char *status_loss_unit(uint16_t version)
 {
-    return version == 5 ? "flows" : version == 9 ? "datagrams" : "records";
+    static const struct {
+        uint16_t version;
+        const char *unit;
+    } units[] = {{9, "datagrams"}, {NFL_VERSION_SFLOW5, "datagrams"}, {10, "records"}};
+    for (size_t i = 0; i < sizeof units / sizeof *units; i++)
+        if (units[i].version == version)
+            return units[i].unit;
+    return "flows";
 }
 
 static void status_write_exporter(const nfl_domain_info *domain, json *j)

@@ -61,7 +61,7 @@ function howToExport(context) {
   const loopback = listeners.every((a) => /^(127\.|\[::1\])/.test(a));
   return el('section', {class: 'empty'},
     el('h2', {text: 'No flows yet'}),
-    el('p', {text: `netflowd listens for NetFlow v5, v9 and IPFIX on ${listeners.join(', ')}. Tell a router, firewall or probe to export there:`}),
+    el('p', {text: `netflowd listens for NetFlow, IPFIX and sFlow on ${listeners.join(', ')}. Tell a router, firewall or probe to export there:`}),
     el('dl', {},
       el('dt', {text: 'Linux'}), el('dd', {}, el('code', {text: `softflowd -i eth0 -v 9 -n ${loopback ? first : `THIS-HOST:${port}`}`})),
       el('dt', {text: 'Cisco IOS'}), el('dd', {}, el('code', {text: `flow exporter NETFLOWD\n destination THIS-HOST\n transport udp ${port}\n template data timeout 60`})),
@@ -309,7 +309,7 @@ function dataTable(title, id, heads, rows) {
 }
 
 const warn = (count, text) => (Number(count) > 0 ? {bad: text ?? whole(count)} : text ?? '0');
-const protocolNames = {5: 'NetFlow v5', 9: 'NetFlow v9', 10: 'IPFIX'};
+const protocolNames = {1: 'NetFlow v1', 5: 'NetFlow v5', 7: 'NetFlow v7', 9: 'NetFlow v9', 10: 'IPFIX', 105: 'sFlow v5'};
 
 function exporterRows(status) {
   const now = Date.parse(status.now);
