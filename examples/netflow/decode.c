@@ -125,10 +125,11 @@ static void decode_sample_header(const nfl_sample *s)
                s->input_format << 30 | s->input, s->output_format << 30 | s->output);
         break;
     case 3:
-        printf(", \"seq\": %u, \"ds_class\": %u, \"ds_index\": %u, \"rate\": %u, \"pool\": %u, \"drops\": %u, "
-               "\"in_fmt\": %u, \"in_val\": %u, \"out_fmt\": %u, \"out_val\": %u",
-               s->sequence, s->source_class, s->source_index, s->rate, s->pool, s->drops, s->input_format,
-               s->input, s->output_format, s->output);
+        printf(
+            ", \"seq\": %u, \"ds_class\": %u, \"ds_index\": %u, \"rate\": %u, \"pool\": %u, \"drops\": %u, "
+            "\"in_fmt\": %u, \"in_val\": %u, \"out_fmt\": %u, \"out_val\": %u",
+            s->sequence, s->source_class, s->source_index, s->rate, s->pool, s->drops, s->input_format,
+            s->input, s->output_format, s->output);
         break;
     case 5:
         printf(", \"seq\": %u, \"ds_class\": %u, \"ds_index\": %u, \"drops\": %u, \"input\": %u, "

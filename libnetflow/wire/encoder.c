@@ -74,6 +74,7 @@ struct nfl_encoder {
     uint32_t data_records; /* those that IPFIX counts */
     size_t set_at;         /* where the open data set starts; 0 = none */
     uint16_t set_id;
+    uint32_t set_record_len; /* shortest record of the open set */
     uint64_t datagrams;    /* taken */
     uint32_t sequence;
     uint64_t options_sent_in; /* as encoder_template.sent_in */
@@ -284,17 +285,19 @@ static void encoder_close_set(nfl_encoder *encoder)
 {
     if (!encoder->set_at)
         return;
-    while (encoder->len % 4)
-        encoder_put(encoder, 0, 1);
+    size_t padding = (4 - encoder->len % 4) % 4;
+    if (padding < encoder->set_record_len) /* RFC 7011 3.3.1: padding is shorter than any record of the set */
+        encoder_put(encoder, 0, padding);
     nfl__store_be(encoder->data + encoder->set_at + 2, encoder->len - encoder->set_at, 2);
     encoder->set_at = 0;
 }
 
-static void encoder_open_set(nfl_encoder *encoder, uint16_t id)
+static void encoder_open_set(nfl_encoder *encoder, uint16_t id, uint32_t record_len)
 {
     encoder_close_set(encoder);
     encoder->set_at = encoder->len;
     encoder->set_id = id;
+    encoder->set_record_len = record_len;
     encoder_put(encoder, id, 2);
     encoder_put(encoder, 0, 2);
 }
@@ -310,7 +313,7 @@ static void encoder_put_element(nfl_encoder *encoder, uint32_t pen, uint32_t id,
 
 static void encoder_write_template(nfl_encoder *encoder, encoder_template *t)
 {
-    encoder_open_set(encoder, encoder->opts.version == 9 ? 0 : 2);
+    encoder_open_set(encoder, encoder->opts.version == 9 ? 0 : 2, t->size);
     encoder_put(encoder, encoder_template_id(encoder, t), 2);
     encoder_put(encoder, t->count, 2);
     for (uint32_t i = 0; i < t->count; i++)
@@ -323,14 +326,14 @@ static void encoder_write_template(nfl_encoder *encoder, encoder_template *t)
 /* RFC 3954 6.1: scope System, sampling interval and algorithm (1 = deterministic). */
 static void encoder_write_options_v9(nfl_encoder *encoder)
 {
-    encoder_open_set(encoder, 1);
+    encoder_open_set(encoder, 1, 18);
     encoder_put(encoder, OPTIONS_TEMPLATE, 2);
     encoder_put(encoder, 4, 2); /* bytes of scope */
     encoder_put(encoder, 8, 2); /* bytes of options */
     encoder_put_element(encoder, 0, 1, 4);
     encoder_put_element(encoder, 0, 34, 4);
     encoder_put_element(encoder, 0, 35, 1);
-    encoder_open_set(encoder, OPTIONS_TEMPLATE);
+    encoder_open_set(encoder, OPTIONS_TEMPLATE, 9);
     encoder_put(encoder, 0, 4);
     encoder_put(encoder, encoder->opts.sampling, 4);
     encoder_put(encoder, 1, 1);
@@ -339,14 +342,14 @@ static void encoder_write_options_v9(nfl_encoder *encoder)
 /* RFC 7011 3.4.2.2, RFC 5477 8.2: by observation domain, 1 packet taken, N - 1 left out. */
 static void encoder_write_options_ipfix(nfl_encoder *encoder)
 {
-    encoder_open_set(encoder, 3);
+    encoder_open_set(encoder, 3, 18);
     encoder_put(encoder, OPTIONS_TEMPLATE, 2);
     encoder_put(encoder, 3, 2); /* fields */
     encoder_put(encoder, 1, 2); /* of them scope */
     encoder_put_element(encoder, 0, 149, 4);
     encoder_put_element(encoder, 0, 305, 4);
     encoder_put_element(encoder, 0, 306, 4);
-    encoder_open_set(encoder, OPTIONS_TEMPLATE);
+    encoder_open_set(encoder, OPTIONS_TEMPLATE, 12);
     encoder_put(encoder, encoder->opts.domain, 4);
     encoder_put(encoder, 1, 4);
     encoder_put(encoder, encoder->opts.sampling - 1, 4);
@@ -410,7 +413,7 @@ static void encoder_write_record(nfl_encoder *encoder, const encoder_template *t
 {
     uint16_t id = encoder_template_id(encoder, t);
     if (!encoder->set_at || encoder->set_id != id)
-        encoder_open_set(encoder, id);
+        encoder_open_set(encoder, id, t->record_len);
     for (uint32_t i = 0; i < t->count; i++)
         encoder_write_field(encoder, t, &t->elements[i], flow);
     encoder->records++;
@@ -486,18 +489,32 @@ static int encoder_is_due(const nfl_encoder *encoder, uint64_t sent_in)
     return sent_in == 0 || encoder->datagrams + 1 - sent_in >= encoder->opts.template_every;
 }
 
+/* Length of the datagram with one more record of the template, and what must precede it. */
+static size_t encoder_need(const nfl_encoder *encoder, const encoder_template *t, int template_due, int options_due)
+{
+    int goes_on = encoder->set_at && encoder->set_id == encoder_template_id(encoder, t) && !template_due && !options_due;
+    size_t need = encoder->len + t->record_len;
+    if (!goes_on)
+        need += PADDING_MAX + SET_HEADER;
+    if (template_due)
+        need += SET_HEADER + t->size;
+    if (options_due)
+        need += OPTIONS_BYTES;
+    return (need + PADDING_MAX) & ~(size_t)PADDING_MAX;
+}
+
 static nfl_status encoder_add_record(nfl_encoder *encoder, const nfl_flow *flow, nfl_error *err)
 {
     encoder_template *t = NULL;
     NFL_TRY(encoder_find_template(encoder, flow, &t, err));
     int template_due = encoder_is_due(encoder, t->sent_in);
     int options_due = encoder->opts.sampling > 0 && encoder_is_due(encoder, encoder->options_sent_in);
-    size_t need = (template_due ? SET_HEADER + t->size : 0) + (options_due ? OPTIONS_BYTES : 0) + SET_HEADER + t->record_len +
-                  3 * PADDING_MAX;
-    if (encoder->len + need > encoder->opts.max_len || encoder->data_records >= encoder->opts.max_records) {
+    size_t need = encoder_need(encoder, t, template_due, options_due);
+    if (need > encoder->opts.max_len || encoder->data_records >= encoder->opts.max_records) {
         if (encoder->data_records > 0)
             return NFL_PENDING;
-        return nfl__fail(err, NFL_E_LIMIT, NFL_NO_OFFSET, "%zu bytes for one flow, a datagram has %u", need, encoder->opts.max_len);
+        return nfl__fail(err, NFL_E_LIMIT, NFL_NO_OFFSET, "%zu bytes for one flow and its template, a datagram has %u", need,
+                         encoder->opts.max_len);
     }
     if (options_due)
         encoder_write_options(encoder);

@@ -9,7 +9,13 @@
 #include "base/error.h"
 #include "wire/decoder.h"
 
-enum { FIXED_V1_HEADER = 16, FIXED_HEADER = 24, FIXED_V1_RECORD = 52, FIXED_V5_RECORD = 48, FIXED_V7_RECORD = 52 };
+enum {
+    FIXED_V1_HEADER = 16,
+    FIXED_HEADER = 24,
+    FIXED_V1_RECORD = 52,
+    FIXED_V5_RECORD = 48,
+    FIXED_V7_RECORD = 52
+};
 
 /* The first 16 bytes are the same in all three. */
 static nfl_status fixed_read_header(nfl__rd *rd, size_t need, nfl_export_header *header, nfl_error *err)
@@ -91,7 +97,7 @@ static void fixed_read_v1(nfl__rd *rd, nfl_flow *flow)
     flow->present |= FIXED_PRESENT_V1;
 }
 
-/* v5 and v7; the byte in front of the TCP flags is padding in one and tells invalid fields, as zeros, in the other. */
+/* v5 and v7. The byte in front of the TCP flags is padding in v5 and tells invalid fields in v7. */
 static void fixed_read_v5(nfl__rd *rd, nfl_flow *flow)
 {
     nfl__rd_skip(rd, 1);

@@ -218,9 +218,8 @@ static void parser_begin_sequence(nfl_parser *parser, const parser_version *vers
     nfl__sequence *sequence = &parser->domain->sequence;
     nfl__sequence before = *sequence;
     int restarted = parser_note_boot(parser);
-    uint32_t seconds = header->version == NFL_VERSION_SFLOW5
-                           ? (uint32_t)(parser->own.received_us / 1000000)
-                           : header->seconds;
+    uint32_t seconds = header->version == NFL_VERSION_SFLOW5 ? (uint32_t)(parser->own.received_us / 1000000)
+                                                             : header->seconds;
     parser_note_agent(parser);
     nfl__sequence_begin(sequence, header->sequence, seconds, version->furthest, restarted);
     parser->stats.late_datagrams += sequence->late_count - before.late_count;
@@ -258,7 +257,8 @@ static nfl_status parser_read_header(nfl_parser *parser, const void *data, size_
     uint16_t number = parser_version_of(rd.pos, len);
     *version = parser_find_version(number);
     if (!*version)
-        return nfl__fail(err, NFL_E_UNSUPPORTED, 0, "version %u is none of NetFlow 1, 5, 7, 9, IPFIX 10 and sFlow 5",
+        return nfl__fail(err, NFL_E_UNSUPPORTED, 0,
+                         "version %u is none of NetFlow 1, 5, 7, 9, IPFIX 10 and sFlow 5",
                          nfl__load_be16(rd.pos));
     memset(&parser->own, 0, sizeof parser->own);
     NFL_TRY((*version)->read_header(&rd, &parser->own.header, err));

@@ -1,7 +1,7 @@
 /* Sequence numbers and clocks of one domain: what was lost, what was late, when the exporter started.
  *
- * NetFlow v5 numbers flows, v9 datagrams, IPFIX data records (options data included, templates not), all modulo
- * 2^32. A number beyond the expected one opens a gap, counted as lost at once; a datagram that comes late and falls
+ * NetFlow v5 and v7 number flows, v9 and sFlow datagrams, IPFIX data records (options data included, templates
+ * not), all modulo 2^32. A number beyond the expected one opens a gap, counted as lost at once; a datagram that comes late and falls
  * into one of the last gaps takes back what it brings, so `lost` is exact whatever the order. A jump too far to
  * be loss, or a number that falls back while export time goes on, is a restart: counting resumes there.
  *

@@ -75,7 +75,13 @@ typedef struct sflow_layout {
     sflow_word words[SFLOW_MAX_WORDS];
 } sflow_layout;
 
-enum { SFLOW_FLOW = 1, SFLOW_COUNTERS = 2, SFLOW_FLOW_EXPANDED = 3, SFLOW_COUNTERS_EXPANDED = 4, SFLOW_DISCARD = 5 };
+enum {
+    SFLOW_FLOW = 1,
+    SFLOW_COUNTERS = 2,
+    SFLOW_FLOW_EXPANDED = 3,
+    SFLOW_COUNTERS_EXPANDED = 4,
+    SFLOW_DISCARD = 5
+};
 
 static const sflow_layout sflow_layouts[] = {
     [SFLOW_FLOW] = {7,
@@ -98,10 +104,8 @@ static const sflow_layout sflow_layouts[] = {
                               {SFLOW_MEMBER(input), 0},
                               {SFLOW_MEMBER(output_format), 0},
                               {SFLOW_MEMBER(output), 0}}},
-    [SFLOW_COUNTERS_EXPANDED] = {3,
-                                 {{SFLOW_MEMBER(sequence), 0},
-                                  {SFLOW_MEMBER(source_class), 0},
-                                  {SFLOW_MEMBER(source_index), 0}}},
+    [SFLOW_COUNTERS_EXPANDED] =
+        {3, {{SFLOW_MEMBER(sequence), 0}, {SFLOW_MEMBER(source_class), 0}, {SFLOW_MEMBER(source_index), 0}}},
     [SFLOW_DISCARD] = {7,
                        {{SFLOW_MEMBER(sequence), 0},
                         {SFLOW_MEMBER(source_class), 0},
@@ -269,8 +273,8 @@ static void sflow_read_packet(nfl__rd *rd, uint32_t len, uint32_t proto, const n
     flow->dst = *dst;
     flow->proto = (uint8_t)proto;
     flow->tos = (uint8_t)tos;
-    flow->present |= NFL_HAS(NFL_FIELD_SRC) | NFL_HAS(NFL_FIELD_DST) | NFL_HAS(NFL_FIELD_PROTO) |
-                     NFL_HAS(NFL_FIELD_TOS);
+    flow->present |=
+        NFL_HAS(NFL_FIELD_SRC) | NFL_HAS(NFL_FIELD_DST) | NFL_HAS(NFL_FIELD_PROTO) | NFL_HAS(NFL_FIELD_TOS);
     sflow_set_bytes(flow, len);
     if (sflow_has_ports(proto)) {
         flow->src_port = (uint16_t)src_port;
@@ -307,8 +311,8 @@ static void sflow_read_ipv6(nfl__rd *rd, nfl_flow *flow)
 static const struct {
     uint32_t protocol, start;
 } sflow_protocols[] = {
-    {1, NFL__PACKET_ETHERNET}, {7, NFL__PACKET_PPP}, {11, NFL__PACKET_IP}, {12, NFL__PACKET_IP},
-    {13, NFL__PACKET_MPLS},
+    {1, NFL__PACKET_ETHERNET}, {7, NFL__PACKET_PPP},   {11, NFL__PACKET_IP},
+    {12, NFL__PACKET_IP},      {13, NFL__PACKET_MPLS},
 };
 
 /* Bytes of the IP packet in the frame. What its header says is exact; segmentation offload leaves 0 there, or more
@@ -333,8 +337,9 @@ static void sflow_read_sampled_header(nfl__rd *rd, nfl_flow *flow)
         if (sflow_protocols[i].protocol == protocol)
             ip_offset =
                 nfl__packet_read(rd->pos, len < left ? len : left, sflow_protocols[i].start, flow, &ip_len);
-    sflow_set_bytes(flow, ip_offset < 0 ? frame_len
-                                        : sflow_packet_bytes(frame_len, stripped, (uint32_t)ip_offset, ip_len));
+    sflow_set_bytes(flow, ip_offset < 0
+                              ? frame_len
+                              : sflow_packet_bytes(frame_len, stripped, (uint32_t)ip_offset, ip_len));
 }
 
 static void sflow_set_mac(nfl_flow *flow, uint64_t mac, uint64_t *member, uint32_t field)
@@ -366,8 +371,9 @@ static const struct {
     uint32_t format;
     void (*read)(nfl__rd *rd, nfl_flow *flow);
 } sflow_readers[] = {
-    {1001, sflow_read_switch}, {1002, sflow_read_router},       {1003, sflow_read_gateway}, {3, sflow_read_ipv4},
-    {4, sflow_read_ipv6},      {1, sflow_read_sampled_header}, {2, sflow_read_ethernet},
+    {1001, sflow_read_switch}, {1002, sflow_read_router}, {1003, sflow_read_gateway},
+    {3, sflow_read_ipv4},      {4, sflow_read_ipv6},      {1, sflow_read_sampled_header},
+    {2, sflow_read_ethernet},
 };
 
 static void sflow_set_interface(nfl_flow *flow, uint32_t format, uint32_t value, uint32_t *member,

@@ -139,25 +139,29 @@ static void records_become_flows(void)
         uint16_t src_port, dst_port;
         uint64_t present, absent;
     } t[] = {
-        {"sampled IPv4", SAMPLED_IPV4, 1, 44, 17, 53, 12345, NFL_HAS(NFL_FIELD_SRC), NFL_HAS(NFL_FIELD_TCP_FLAGS)},
-        {"sampled IPv6", SAMPLED_IPV6, 1, 100, 6, 80, 49152, NFL_HAS(NFL_FIELD_TCP_FLAGS), NFL_HAS(NFL_FIELD_VLAN)},
-        {"sampled Ethernet", SAMPLED_ETHERNET, 1, 60, 0, 0, 0, NFL_HAS(NFL_FIELD_SRC_MAC), NFL_HAS(NFL_FIELD_SRC)},
+        {"sampled IPv4", SAMPLED_IPV4, 1, 44, 17, 53, 12345, NFL_HAS(NFL_FIELD_SRC),
+         NFL_HAS(NFL_FIELD_TCP_FLAGS)},
+        {"sampled IPv6", SAMPLED_IPV6, 1, 100, 6, 80, 49152, NFL_HAS(NFL_FIELD_TCP_FLAGS),
+         NFL_HAS(NFL_FIELD_VLAN)},
+        {"sampled Ethernet", SAMPLED_ETHERNET, 1, 60, 0, 0, 0, NFL_HAS(NFL_FIELD_SRC_MAC),
+         NFL_HAS(NFL_FIELD_SRC)},
         {"addresses told win over the header", RAW_HEADER SAMPLED_IPV4, 2, 44, 17, 53, 12345,
          NFL_HAS(NFL_FIELD_SRC_MAC), 0},
-        {"IPv4 header", "00000001 00000038 0000000b 00000032 00000012 00000028 " IPV4 TCP, 1, 32, 6, 12345, 443,
-         NFL_HAS(NFL_FIELD_SRC), NFL_HAS(NFL_FIELD_SRC_MAC)},
-        {"unknown header protocol", "00000001 00000014 00000063 00000032 00000000 00000004 01020304", 1, 50, 0, 0,
-         0, 0, NFL_HAS(NFL_FIELD_SRC)},
-        {"VLAN unknown", RAW_HEADER "000003e9 00000010 ffffffff 00000000 00000000 00000000", 2, 1440, 6, 12345,
-         443, 0, NFL_HAS(NFL_FIELD_VLAN) | NFL_HAS(NFL_FIELD_POST_VLAN)},
-        {"router with a cut address", RAW_HEADER "000003ea 0000001c 00000002 20010db8", 2, 1440, 6, 12345, 443, 0,
-         NFL_HAS(NFL_FIELD_NEXT_HOP)},
-        {"AS path longer than its record", RAW_HEADER
-         "000003eb 00000024 00000001 c0000201 00000001 00000002 00000003 00000001 00000002 ffffffff 00000001", 2,
-         1440, 6, 12345, 443, 0, NFL_HAS(NFL_FIELD_SRC_AS) | NFL_HAS(NFL_FIELD_BGP_NEXT_HOP)},
-        {"more path segments than bytes", RAW_HEADER
-         "000003eb 00000018 00000001 c0000201 00000001 00000002 00000003 ffffffff", 2, 1440, 6, 12345, 443, 0,
-         NFL_HAS(NFL_FIELD_SRC_AS)},
+        {"IPv4 header", "00000001 00000038 0000000b 00000032 00000012 00000028 " IPV4 TCP, 1, 32, 6, 12345,
+         443, NFL_HAS(NFL_FIELD_SRC), NFL_HAS(NFL_FIELD_SRC_MAC)},
+        {"unknown header protocol", "00000001 00000014 00000063 00000032 00000000 00000004 01020304", 1, 50,
+         0, 0, 0, 0, NFL_HAS(NFL_FIELD_SRC)},
+        {"VLAN unknown", RAW_HEADER "000003e9 00000010 ffffffff 00000000 00000000 00000000", 2, 1440, 6,
+         12345, 443, 0, NFL_HAS(NFL_FIELD_VLAN) | NFL_HAS(NFL_FIELD_POST_VLAN)},
+        {"router with a cut address", RAW_HEADER "000003ea 0000001c 00000002 20010db8", 2, 1440, 6, 12345,
+         443, 0, NFL_HAS(NFL_FIELD_NEXT_HOP)},
+        {"AS path longer than its record",
+         RAW_HEADER
+         "000003eb 00000024 00000001 c0000201 00000001 00000002 00000003 00000001 00000002 ffffffff 00000001",
+         2, 1440, 6, 12345, 443, 0, NFL_HAS(NFL_FIELD_SRC_AS) | NFL_HAS(NFL_FIELD_BGP_NEXT_HOP)},
+        {"more path segments than bytes",
+         RAW_HEADER "000003eb 00000018 00000001 c0000201 00000001 00000002 00000003 ffffffff", 2, 1440, 6,
+         12345, 443, 0, NFL_HAS(NFL_FIELD_SRC_AS)},
     };
     for (size_t i = 0; i < sizeof t / sizeof *t; i++) {
         nfl_parser *parser = new_parser(NULL);
@@ -199,8 +203,9 @@ static void interfaces_follow_their_format(void)
             outcome out;
             start(&d, 1, 1);
             test_sample(&d, expanded ? 3 : 1);
-            test_bytes(&d, expanded ? "00000001 00000000 00000005 00000001 00000001 00000000 00000000 00000001"
-                                    : "00000001 00000005 00000001 00000001 00000000 00000001");
+            test_bytes(&d, expanded
+                               ? "00000001 00000000 00000005 00000001 00000001 00000000 00000000 00000001"
+                               : "00000001 00000005 00000001 00000001 00000000 00000001");
             if (expanded)
                 test_number(&d, t[i].sent >> 30, 4);
             test_number(&d, expanded ? t[i].sent & 0x3fffffff : t[i].sent, 4);
@@ -291,8 +296,8 @@ static void faults_stay_where_they_are(void)
         {"more records than there are", 1,
          "00000009 00000005 00000001 00000001 00000000 00000001 00000002 ffffffff " SAMPLED_IPV4, 2, 0, 1},
         {"a record longer than the sample", 1,
-         "00000009 00000005 00000001 00000001 00000000 00000001 00000002 00000001 00000003 ffffffff 00000001", 1,
-         0, 1},
+         "00000009 00000005 00000001 00000001 00000000 00000001 00000002 00000001 00000003 ffffffff 00000001",
+         1, 0, 1},
         {"counters cut in the header", 4, "00000009 00000005", 1, 1, 1},
     };
     for (size_t i = 0; i < sizeof t / sizeof *t; i++) {
@@ -344,8 +349,8 @@ static void loss_is_counted_per_agent(void)
         uint32_t sub_agent, sequence;
         uint64_t lost;
     } t[] = {
-        {"00000001 c0000264", 3, 10, 0}, {"00000001 c0000264", 3, 11, 0}, {"00000001 c0000264", 3, 15, 3},
-        {"00000001 c0000264", 4, 99, 3}, {"00000001 c0000264", 3, 13, 2}, {"00000001 c0000264", 4, 101, 3},
+        {"00000001 c0000264", 3, 10, 0},  {"00000001 c0000264", 3, 11, 0},  {"00000001 c0000264", 3, 15, 3},
+        {"00000001 c0000264", 4, 99, 3},  {"00000001 c0000264", 3, 13, 2},  {"00000001 c0000264", 4, 101, 3},
         {"00000001 c0000265", 4, 500, 3}, {"00000001 c0000264", 4, 102, 3},
     };
     nfl_parser *parser = new_parser(NULL);
