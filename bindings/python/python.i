@@ -87,7 +87,7 @@ static PyObject *binding_row(const nfl_cursor *cursor)
     PyModule_AddObject(m, "Error", binding_Error);
 %}
 %pythonbegin %{
-"""Flow telemetry: decode NetFlow v5, v9 and IPFIX, keep flows, ask questions, detect scans.
+"""Flow telemetry: decode NetFlow, IPFIX and sFlow, keep flows, ask questions, detect scans.
 
     import netflow
     for flow in netflow.open("capture.pcap", "dst port 443"):
