@@ -17,7 +17,6 @@ enum {
     HTTP_CONNECTIONS_MAX = 64,
     HTTP_TIMEOUT_S = 30,
     HTTP_MEMORY = 64 << 10, /* a connection's: bounds URL and headers together */
-    HTTP_URL_MAX = 16 << 10,
     HTTP_STREAM_BLOCK = 32 << 10,
     HTTP_STACK = 512 << 10
 };
