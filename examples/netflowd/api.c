@@ -25,8 +25,9 @@ enum {
 static const api_patience api_page_patience = {30, 0}, api_export_patience = {600, QUERIES_MAX - 4};
 
 /* Columns of detail records, in lists and exports. */
-static const char api_flow_columns[] = "first,last,duration,src,src_port,dst,dst_port,proto,app,tcp_flags,icmp_type,icmp_code,tos,"
-                                       "bytes,packets,flows,in_if,out_if,src_as,dst_as,exporter,sampling";
+static const char api_flow_columns[] =
+    "first,last,duration,src,src_port,dst,dst_port,proto,app,tcp_flags,icmp_type,icmp_code,tos,"
+    "bytes,packets,flows,in_if,out_if,src_as,dst_as,exporter,sampling";
 
 void api_fail(api_reply *reply, unsigned status, const char *message)
 {
@@ -133,9 +134,11 @@ static void api_flows(const api *a, const api_request *request, api_reply *reply
 /* A readable length of time that gives about so many buckets. */
 static nfl_usec api_choose_bucket(nfl_usec length_us)
 {
-    static const uint32_t steps_s[] = {1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 21600, 43200, 86400, 604800};
+    static const uint32_t steps_s[] = {1,   2,   5,    10,   15,   30,    60,    120,   300,
+                                       600, 900, 1800, 3600, 7200, 21600, 43200, 86400, 604800};
     size_t i = 0;
-    while (i < sizeof steps_s / sizeof *steps_s - 1 && length_us / (steps_s[i] * API_SECOND) > API_BUCKETS_WANTED)
+    while (i < sizeof steps_s / sizeof *steps_s - 1 &&
+           length_us / (steps_s[i] * API_SECOND) > API_BUCKETS_WANTED)
         i++;
     return steps_s[i] * API_SECOND;
 }
@@ -210,7 +213,8 @@ static void api_export(const api *a, const api_request *request, api_reply *repl
     }
     api_query q = {0};
     if (api_get_number(request, reply, "n", 0, UINT64_C(1000000000), &limit) &&
-        api_query_open(&q, a, request, reply, api_export_patience) && api_set_order(&q.query, request, reply)) {
+        api_query_open(&q, a, request, reply, api_export_patience) &&
+        api_set_order(&q.query, request, reply)) {
         q.query.limit = limit;
         if (api_query_start(&q, reply)) {
             uint32_t form = format && strcmp(format, "json") == 0 ? EXPORT_JSON : EXPORT_CSV;
@@ -300,12 +304,14 @@ static void api_resolve(const api *a, const api_request *request, api_reply *rep
 
 static void api_write_field(json *j, const nfl_field_info *field)
 {
-    static const char *const types[] = {[NFL_TYPE_U8] = "u8",   [NFL_TYPE_U16] = "u16",   [NFL_TYPE_U32] = "u32",
-                                        [NFL_TYPE_U64] = "u64", [NFL_TYPE_TIME] = "time", [NFL_TYPE_IP] = "ip"};
-    static const char *const kinds[] = {[NFL_KIND_NUMBER] = "number",     [NFL_KIND_COUNTER] = "counter", [NFL_KIND_TIME] = "time",
-                                        [NFL_KIND_DURATION] = "duration", [NFL_KIND_ADDRESS] = "address", [NFL_KIND_PORT] = "port",
-                                        [NFL_KIND_PROTO] = "proto",       [NFL_KIND_FLAGS] = "flags",     [NFL_KIND_MAC] = "mac",
-                                        [NFL_KIND_APP] = "app",           [NFL_KIND_COUNTRY] = "country"};
+    static const char *const types[] = {
+        [NFL_TYPE_U8] = "u8",   [NFL_TYPE_U16] = "u16",   [NFL_TYPE_U32] = "u32",
+        [NFL_TYPE_U64] = "u64", [NFL_TYPE_TIME] = "time", [NFL_TYPE_IP] = "ip"};
+    static const char *const kinds[] = {
+        [NFL_KIND_NUMBER] = "number",     [NFL_KIND_COUNTER] = "counter", [NFL_KIND_TIME] = "time",
+        [NFL_KIND_DURATION] = "duration", [NFL_KIND_ADDRESS] = "address", [NFL_KIND_PORT] = "port",
+        [NFL_KIND_PROTO] = "proto",       [NFL_KIND_FLAGS] = "flags",     [NFL_KIND_MAC] = "mac",
+        [NFL_KIND_APP] = "app",           [NFL_KIND_COUNTRY] = "country"};
     json_open(j, '{');
     json_pair_text(j, "name", field->name);
     json_pair_text(j, "aliases", field->aliases);

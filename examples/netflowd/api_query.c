@@ -17,7 +17,8 @@ const char *api_get(const api_request *request, const char *name)
     return NULL;
 }
 
-int api_get_number(const api_request *request, api_reply *reply, const char *name, uint64_t fallback, uint64_t max, uint64_t *out)
+int api_get_number(const api_request *request, api_reply *reply, const char *name, uint64_t fallback,
+                   uint64_t max, uint64_t *out)
 {
     const char *text = api_get(request, name);
     *out = fallback;
@@ -29,7 +30,8 @@ int api_get_number(const api_request *request, api_reply *reply, const char *nam
     if (digits > 0 && digits <= 18 && text[digits] == '\0' && *out <= max)
         return 1;
     char message[128];
-    snprintf(message, sizeof message, "parameter '%.20s': a number from 0 to %" PRIu64 " expected", name, max);
+    snprintf(message, sizeof message, "parameter '%.20s': a number from 0 to %" PRIu64 " expected", name,
+             max);
     api_fail(reply, 400, message);
     return 0;
 }
@@ -39,9 +41,8 @@ static unsigned api_status_of(int32_t code)
     static const struct {
         int32_t code;
         unsigned status;
-    } statuses[] = {{NFL_E_SYNTAX, 400},    {NFL_E_ARG, 400},       {NFL_E_UNSUPPORTED, 400},
-                    {NFL_E_LIMIT, 422},     {NFL_E_CANCELLED, 503}, {NFL_E_NOMEM, 503},
-                    {NFL_E_NOT_FOUND, 503}, {NFL_E_BUSY, 503}};
+    } statuses[] = {{NFL_E_SYNTAX, 400},    {NFL_E_ARG, 400},   {NFL_E_UNSUPPORTED, 400}, {NFL_E_LIMIT, 422},
+                    {NFL_E_CANCELLED, 503}, {NFL_E_NOMEM, 503}, {NFL_E_NOT_FOUND, 503},   {NFL_E_BUSY, 503}};
     for (size_t i = 0; i < sizeof statuses / sizeof *statuses; i++)
         if (statuses[i].code == code)
             return statuses[i].status;
@@ -50,8 +51,10 @@ static unsigned api_status_of(int32_t code)
 
 void api_fail_with(api_reply *reply, const nfl_error *err, const char *parameter)
 {
-    const char *message = err->code == NFL_E_CANCELLED ? "the query took too long and was stopped: choose a shorter window or a narrower filter"
-                                                       : err->message;
+    const char *message =
+        err->code == NFL_E_CANCELLED
+            ? "the query took too long and was stopped: choose a shorter window or a narrower filter"
+            : err->message;
     json_done(&reply->body);
     reply->status = api_status_of(err->code);
     json_open(&reply->body, '{');
@@ -99,7 +102,8 @@ static int api_check_filter(const api_request *request, api_reply *reply)
     return 1;
 }
 
-int api_query_open(api_query *q, const api *a, const api_request *request, api_reply *reply, api_patience patience)
+int api_query_open(api_query *q, const api *a, const api_request *request, api_reply *reply,
+                   api_patience patience)
 {
     NFL_OPTS(nfl_store_opts, opts, .flags = NFL_STORE_READ_ONLY);
     nfl_error err;
@@ -107,7 +111,8 @@ int api_query_open(api_query *q, const api *a, const api_request *request, api_r
                            .filter = api_get(request, "filter"),
                            .now_us = request->now_us,
                            .max_memory_bytes = API_QUERY_MEMORY};
-    if (!api_get_window(request, reply, &q->query.from_us, &q->query.to_us) || !api_check_filter(request, reply))
+    if (!api_get_window(request, reply, &q->query.from_us, &q->query.to_us) ||
+        !api_check_filter(request, reply))
         return 0;
     q->slot = queries_begin(a->queries, patience.seconds, patience.leave_free);
     if (!q->slot) {

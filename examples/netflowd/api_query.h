@@ -18,7 +18,8 @@ typedef struct api_query {
 const char *api_get(const api_request *request, const char *name);
 
 /* A number up to max, or the default when it is not given. Returns 0 after making the reply an error. */
-int api_get_number(const api_request *request, api_reply *reply, const char *name, uint64_t fallback, uint64_t max, uint64_t *out);
+int api_get_number(const api_request *request, api_reply *reply, const char *name, uint64_t fallback,
+                   uint64_t max, uint64_t *out);
 
 /* "from" and "to"; 0 when not given. Returns 0 after making the reply an error. */
 int api_get_window(const api_request *request, api_reply *reply, nfl_usec *from_us, nfl_usec *to_us);
@@ -30,7 +31,8 @@ typedef struct api_patience {
 } api_patience;
 
 /* Open the store and set window and filter. Returns 0 after making the reply an error. */
-int api_query_open(api_query *q, const api *a, const api_request *request, api_reply *reply, api_patience patience);
+int api_query_open(api_query *q, const api *a, const api_request *request, api_reply *reply,
+                   api_patience patience);
 
 /* Start the query as it is set now. Returns 0 after making the reply an error. */
 int api_query_start(api_query *q, api_reply *reply);

@@ -11,10 +11,10 @@
 
 enum {
     COLLECTOR_TICK_US = 1000000,
-    COLLECTOR_SAVE_US = 300000000,   /* templates are saved so often */
+    COLLECTOR_SAVE_US = 300000000,    /* templates are saved so often */
     COLLECTOR_COMPLAIN_US = 60000000, /* the same trouble is told again after so long */
-    COLLECTOR_BURST = 1024,          /* datagrams of one socket before others have their turn */
-    COLLECTOR_DRAIN_MAX = 1 << 20,   /* datagrams taken in after the signal: senders do not stop */
+    COLLECTOR_BURST = 1024,           /* datagrams of one socket before others have their turn */
+    COLLECTOR_DRAIN_MAX = 1 << 20,    /* datagrams taken in after the signal: senders do not stop */
     COLLECTOR_RATE_S = 10
 };
 
@@ -34,8 +34,8 @@ static int collector_open_sockets(collector *c)
         c->socket_count++;
         nfl_udp_get_stats(c->sockets[i], &stats);
         status_listener *listener = &c->now.listeners[c->now.listener_count++];
-        snprintf(listener->address, sizeof listener->address, "%.*s:%u", (int)(strrchr(wanted, ':') - wanted), wanted,
-                 (unsigned)stats.port);
+        snprintf(listener->address, sizeof listener->address, "%.*s:%u", (int)(strrchr(wanted, ':') - wanted),
+                 wanted, (unsigned)stats.port);
     }
     return 0;
 }
@@ -123,7 +123,8 @@ static size_t collector_receive(collector *c, nfl_udp *socket, size_t max)
     nfl_status received = NFL_OK;
     while (taken < max && (received = nfl_udp_next(socket, &datagram, &err)) == NFL_OK) {
         taken++;
-        nfl_status status = nfl_engine_feed(c->engine, &datagram->src, datagram->time_us, datagram->data, datagram->len, &err);
+        nfl_status status = nfl_engine_feed(c->engine, &datagram->src, datagram->time_us, datagram->data,
+                                            datagram->len, &err);
         if (status < 0 && !collector_is_bad_datagram(status) && status != NFL_E_LIMIT)
             collector_complain(c, "store", err.message);
     }
@@ -227,7 +228,8 @@ void collector_run(collector *c, const volatile sig_atomic_t *stop, const sigset
         nfl_usec left_us = c->next_tick_us - clock_elapsed();
         struct timespec wait = {.tv_nsec = left_us > 0 ? (long)left_us * 1000 % 1000000000 : 0,
                                 .tv_sec = left_us > 0 ? (time_t)(left_us / 1000000) : 0};
-        (void)ppoll(waits, (nfds_t)c->socket_count, &wait, waiting_mask); /* a signal or nothing: both are fine */
+        (void)ppoll(waits, (nfds_t)c->socket_count, &wait,
+                    waiting_mask); /* a signal or nothing: both are fine */
         for (size_t i = 0; i < c->socket_count; i++)
             (void)collector_receive(c, c->sockets[i], COLLECTOR_BURST);
         if (clock_elapsed() >= c->next_tick_us)

@@ -18,7 +18,7 @@ typedef struct collector {
     findings *findings; /* shared with the HTTP threads, as are status and queries */
     status_board *status;
     queries *queries;
-    status_data now; /* made here, published once a second */
+    status_data now;           /* made here, published once a second */
     uint64_t flow_history[16]; /* counters of the last seconds, a ring, for rates */
     uint64_t datagram_history[16];
     nfl_usec history_us[16];

@@ -9,7 +9,8 @@
 static const char config_help[] =
     "usage: netflowd --store DIR [option ...]\n"
     "\n"
-    "Collects NetFlow (v1, v5, v7, v9), IPFIX and sFlow, keeps the flows, watches them and shows them in a browser.\n"
+    "Collects NetFlow (v1, v5, v7, v9), IPFIX and sFlow, keeps the flows, watches them and shows them in a "
+    "browser.\n"
     "\n"
     "  --store DIR             where flows are kept; created if missing\n"
     "  --listen ADDR:PORT      export datagrams come here; may be repeated (127.0.0.1:2055)\n"
@@ -20,7 +21,8 @@ static const char config_help[] =
     "  --config FILE           lines 'name = value' with the names above, without dashes\n"
     "  --help, --version\n"
     "\n"
-    "ADDR is an IP address, IPv6 in brackets; without it (':2055') every address of this machine. Port 0 takes a\n"
+    "ADDR is an IP address, IPv6 in brackets; without it (':2055') every address of this machine. Port 0 "
+    "takes a\n"
     "free one; the line 'netflowd: ready' tells which. Both listen on loopback unless told otherwise.\n"
     "Exit status: 0 stopped by a signal, 1 failed, 2 wrong usage. More: man netflowd\n";
 

@@ -5,11 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum {
-    CONFIG_LIST_MAX = 16,
-    CONFIG_TEXT_SIZE = 256,
-    CONFIG_PATH_SIZE = 3072
-};
+enum { CONFIG_LIST_MAX = 16, CONFIG_TEXT_SIZE = 256, CONFIG_PATH_SIZE = 3072 };
 
 /* Texts that may be given more than once. */
 typedef struct config_list {
@@ -18,8 +14,9 @@ typedef struct config_list {
 } config_list;
 
 typedef struct config {
-    config_list listen;     /* addresses for export datagrams */
-    config_list http_names; /* names under which browsers may call the dashboard, besides addresses and localhost */
+    config_list listen; /* addresses for export datagrams */
+    config_list
+        http_names; /* names under which browsers may call the dashboard, besides addresses and localhost */
     char http[CONFIG_TEXT_SIZE];
     char dns_server[CONFIG_TEXT_SIZE]; /* empty: as the system is set up */
     char store[CONFIG_PATH_SIZE];

@@ -7,7 +7,8 @@
 
 enum { EXPORT_CHUNK = 16 << 10 };
 
-struct export {
+struct export
+{
     uint32_t form;
     queries *queries;
     query_slot *slot;

@@ -10,10 +10,7 @@
 
 typedef struct export export;
 
-enum {
-    EXPORT_CSV = 0,
-    EXPORT_JSON = 1
-};
+enum { EXPORT_CSV = 0, EXPORT_JSON = 1 };
 
 /* Takes slot, store and cursor, on failure too; NULL when out of memory. */
 export *export_new(uint32_t form, queries *running, query_slot *slot, nfl_store *store, nfl_cursor *cursor);

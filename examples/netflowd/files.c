@@ -32,7 +32,9 @@ int files_read(const char *path, size_t max, char **data, size_t *len)
     if (file < 0)
         return errno;
     struct stat about;
-    int result = fstat(file, &about) < 0 ? errno : about.st_size < 0 || (uintmax_t)about.st_size > max ? EFBIG : 0;
+    int result = fstat(file, &about) < 0                               ? errno
+                 : about.st_size < 0 || (uintmax_t)about.st_size > max ? EFBIG
+                                                                       : 0;
     char *bytes = result ? NULL : malloc((size_t)about.st_size + 1);
     if (!result && !bytes)
         result = ENOMEM;

@@ -138,7 +138,8 @@ static void findings_load(findings *f, const char *path)
     size_t len;
     if (files_read(path, FINDINGS_FILE_MAX + FINDINGS_LINE_MAX, &data, &len) != 0)
         return;
-    for (char *text = data, *newline; (newline = memchr(text, '\n', len - (size_t)(text - data))); text = newline + 1) {
+    for (char *text = data, *newline; (newline = memchr(text, '\n', len - (size_t)(text - data)));
+         text = newline + 1) {
         *newline = '\0';
         finding_line line = {.len = strlen(text)};
         if (!json_valid(text, line.len) || !findings_read_head(text, &line) || !(line.text = strdup(text)))
@@ -182,7 +183,8 @@ static int findings_append(findings *f, json *line)
     json_line_feed(line);
     if (!json_ok(line))
         return ENOMEM;
-    result = files_write_all(f->file, line->data, line->len); /* one write: lines are not mixed or cut by others */
+    result =
+        files_write_all(f->file, line->data, line->len); /* one write: lines are not mixed or cut by others */
     f->file_bytes += line->len;
     f->unsynced = 1;
     return result;
@@ -226,7 +228,8 @@ int findings_add(findings *f, const nfl_finding *finding)
 {
     json j = {0};
     findings_write_line(&j, finding);
-    finding_line line = {.id = finding->id, .first_us = finding->first_us, .last_us = finding->last_us, .len = j.len};
+    finding_line line = {
+        .id = finding->id, .first_us = finding->first_us, .last_us = finding->last_us, .len = j.len};
     line.text = json_ok(&j) ? malloc(j.len) : NULL;
     if (!line.text) {
         json_done(&j);

@@ -17,7 +17,6 @@ enum {
     HTTP_CONNECTIONS_MAX = 64,
     HTTP_TIMEOUT_S = 30,
     HTTP_MEMORY = 64 << 10, /* a connection's: bounds URL and headers together */
-    HTTP_URL_MAX = 16 << 10,
     HTTP_STREAM_BLOCK = 32 << 10,
     HTTP_STACK = 512 << 10
 };
@@ -31,8 +30,9 @@ struct http {
 
 /* What every answer carries. The page loads nothing from elsewhere and is shown in nobody's frame. */
 static const char *const http_headers[][2] = {
-    {"Content-Security-Policy", "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
-                                "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"},
+    {"Content-Security-Policy",
+     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
+     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"},
     {"X-Content-Type-Options", "nosniff"},
     {"X-Frame-Options", "DENY"},
     {"Referrer-Policy", "no-referrer"},
@@ -44,7 +44,8 @@ static const char *const http_headers[][2] = {
 /* --- answers --- */
 
 /* Takes the response; NULL makes the connection end. */
-static enum MHD_Result http_send(struct MHD_Connection *connection, unsigned status, const char *type, struct MHD_Response *response)
+static enum MHD_Result http_send(struct MHD_Connection *connection, unsigned status, const char *type,
+                                 struct MHD_Response *response)
 {
     if (!response)
         return MHD_NO;
@@ -75,8 +76,8 @@ static enum MHD_Result http_send_stream(struct MHD_Connection *connection, expor
     char disposition[64];
     snprintf(disposition, sizeof disposition, "attachment; filename=\"%s\"", export_file_name(stream));
     const char *type = export_content_type(stream);
-    struct MHD_Response *response = MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, HTTP_STREAM_BLOCK, http_read_stream,
-                                                                      stream, http_free_stream);
+    struct MHD_Response *response = MHD_create_response_from_callback(
+        MHD_SIZE_UNKNOWN, HTTP_STREAM_BLOCK, http_read_stream, stream, http_free_stream);
     if (response)
         (void)MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_DISPOSITION, disposition);
     else
@@ -114,7 +115,8 @@ static enum MHD_Result http_send_page(struct MHD_Connection *connection, const p
         const void *constant;
         void *plain;
     } data = {.constant = file->data};
-    struct MHD_Response *response = MHD_create_response_from_buffer(file->len, data.plain, MHD_RESPMEM_PERSISTENT);
+    struct MHD_Response *response =
+        MHD_create_response_from_buffer(file->len, data.plain, MHD_RESPMEM_PERSISTENT);
     return http_send(connection, MHD_HTTP_OK, file->content_type, response);
 }
 
@@ -141,8 +143,8 @@ typedef struct http_collect {
     const char *problem;
 } http_collect;
 
-static enum MHD_Result http_add_parameter(void *ctx, enum MHD_ValueKind kind, const char *name, size_t name_len,
-                                          const char *value, size_t value_len)
+static enum MHD_Result http_add_parameter(void *ctx, enum MHD_ValueKind kind, const char *name,
+                                          size_t name_len, const char *value, size_t value_len)
 {
     http_collect *collect = ctx;
     api_request *request = collect->request;
@@ -169,14 +171,16 @@ static enum MHD_Result http_answer_api(const http *h, struct MHD_Connection *con
     return http_send_reply(connection, &reply);
 }
 
-static enum MHD_Result http_route(const http *h, struct MHD_Connection *connection, const char *path, const char *method)
+static enum MHD_Result http_route(const http *h, struct MHD_Connection *connection, const char *path,
+                                  const char *method)
 {
     const char *host = MHD_lookup_connection_value(connection, MHD_HEADER_KIND, MHD_HTTP_HEADER_HOST);
     if (!host)
         return http_refuse(connection, MHD_HTTP_BAD_REQUEST, "the Host header is missing");
     if (!http_is_own_name(h, host))
         return http_refuse(connection, MHD_HTTP_FORBIDDEN,
-                           "this host name is not known here: use the address, localhost, or start netflowd with --http-name");
+                           "this host name is not known here: use the address, localhost, or start netflowd "
+                           "with --http-name");
     if (strcmp(method, MHD_HTTP_METHOD_GET) != 0 && strcmp(method, MHD_HTTP_METHOD_HEAD) != 0)
         return http_refuse(connection, MHD_HTTP_METHOD_NOT_ALLOWED, "only GET and HEAD are allowed");
     for (size_t i = 0; i < page_file_count; i++)
@@ -186,8 +190,9 @@ static enum MHD_Result http_route(const http *h, struct MHD_Connection *connecti
 }
 
 /* libmicrohttpd calls with the headers, then with parts of a body, then once more: answer the last call. */
-static enum MHD_Result http_handle(void *ctx, struct MHD_Connection *connection, const char *path, const char *method,
-                                   const char *version, const char *body, size_t *body_len, void **request)
+static enum MHD_Result http_handle(void *ctx, struct MHD_Connection *connection, const char *path,
+                                   const char *method, const char *version, const char *body,
+                                   size_t *body_len, void **request)
 {
     static const char seen[] = "seen";
     (void)version;
@@ -218,7 +223,8 @@ static int http_listen(const address *where, char *text, size_t capacity)
     /* After a restart the port's old connections may linger; they do not matter. */
     (void)setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
     address bound = {.len = sizeof bound.storage};
-    if (bind(listener, (const struct sockaddr *)&where->storage, where->len) < 0 || listen(listener, 64) < 0 ||
+    if (bind(listener, (const struct sockaddr *)&where->storage, where->len) < 0 ||
+        listen(listener, 64) < 0 ||
         getsockname(listener, (struct sockaddr *)&bound.storage, &bound.len) < 0) {
         int saved = errno;
         close(listener);
@@ -240,7 +246,8 @@ int http_open(http **out, const char *text, const config_list *own_names, const 
     h->api = a;
     h->names = own_names;
     int listener = http_listen(&where, h->address, sizeof h->address);
-    unsigned flags = MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_THREAD_PER_CONNECTION | MHD_USE_POLL | MHD_USE_ITC;
+    unsigned flags =
+        MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_THREAD_PER_CONNECTION | MHD_USE_POLL | MHD_USE_ITC;
     if (where.storage.ss_family == AF_INET6)
         flags |= MHD_USE_IPv6;
     if (listener >= 0)

@@ -64,7 +64,10 @@ static size_t json_utf8_len(const char *text)
     const unsigned char *t = (const unsigned char *)text;
     if (t[0] < 0x80)
         return 1;
-    size_t len = t[0] >= 0xc2 && t[0] <= 0xdf ? 2 : t[0] >= 0xe0 && t[0] <= 0xef ? 3 : t[0] >= 0xf0 && t[0] <= 0xf4 ? 4 : 0;
+    size_t len = t[0] >= 0xc2 && t[0] <= 0xdf   ? 2
+                 : t[0] >= 0xe0 && t[0] <= 0xef ? 3
+                 : t[0] >= 0xf0 && t[0] <= 0xf4 ? 4
+                                                : 0;
     for (size_t i = 1; i < len; i++)
         if ((t[i] & 0xc0) != 0x80)
             return 0;

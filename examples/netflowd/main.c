@@ -53,7 +53,8 @@ static int main_open_http(http **out, const config *settings, const api *a)
 {
     int result = http_open(out, settings->http, &settings->http_names, a);
     if (result == HTTP_WRONG_ADDRESS)
-        fprintf(stderr, "netflowd: http %s: an address with port expected, such as 127.0.0.1:8080\n", settings->http);
+        fprintf(stderr, "netflowd: http %s: an address with port expected, such as 127.0.0.1:8080\n",
+                settings->http);
     else if (result == HTTP_FAILED)
         fprintf(stderr, "netflowd: http %s: %s\n", settings->http, strerror(errno));
     return result == HTTP_WRONG_ADDRESS ? 2 : result ? 1 : 0;

@@ -85,7 +85,8 @@ void names_resolve(names *n, json *j, const nfl_ip *ips, size_t count)
             (void)!nfl_dns_poll(n->dns, clock_now(), NAMES_POLL_MS, NULL); /* a failed question is answered */
         pthread_mutex_unlock(&n->lock);
         if (open)
-            nanosleep(&(struct timespec){.tv_nsec = 2000000}, NULL); /* others want the lock; the rate is limited */
+            nanosleep(&(struct timespec){.tv_nsec = 2000000},
+                      NULL); /* others want the lock; the rate is limited */
     } while (open && clock_elapsed() < until_us);
 
     pthread_mutex_lock(&n->lock);
