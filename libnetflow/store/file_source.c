@@ -41,26 +41,47 @@ static int source_may_match(const file_source *s, const nfl__extent *extent)
     return nfl__filter_may_match(s->filter, zones);
 }
 
+/* A segment's file is not there: fine if the manifest does not name it any more, because it was expired since. */
+static nfl_status source_missing(file_source *s, const nfl__segment_entry *entry, const char *name, nfl_error *err)
+{
+    nfl__manifest manifest;
+    int named = 0;
+    NFL_TRY(nfl__manifest_read(&manifest, s->files, s->root, &s->memory, err));
+    for (size_t i = 0; i < manifest.count; i++)
+        named |= manifest.segments[i].id == entry->id;
+    nfl__manifest_free(&manifest, &s->memory);
+    return named ? nfl__fail(err, NFL_E_CORRUPT, NFL_NO_OFFSET, "%s is missing", name) : NFL_OK;
+}
+
+static nfl_status source_open_segment(file_source *s, const nfl__segment_entry *entry, nfl_error *err)
+{
+    char name[NFL__NAME_SIZE];
+    nfl_error why;
+    nfl__segment_name(entry, name);
+    nfl_status status = nfl__segment_open(&s->segment, s->files, s->root, name, &s->memory, &why);
+    if (status == NFL_E_NOT_FOUND)
+        return source_missing(s, entry, name, err);
+    if (status == NFL_OK && s->segment.digest != entry->digest)
+        status = nfl__fail(&why, NFL_E_CORRUPT, NFL_NO_OFFSET, "%s: not the file that the manifest names", name);
+    if (status != NFL_OK && err)
+        *err = why;
+    return status;
+}
+
 /* Open the next segment that may match. NFL_DONE: there is none. */
 static nfl_status source_next_segment(file_source *s, nfl_error *err)
 {
     nfl__segment_close(&s->segment);
     while (s->next_entry < s->snapshot.entry_count) {
         const nfl__segment_entry *entry = &s->snapshot.entries[s->next_entry++];
-        char name[NFL__NAME_SIZE];
         if (!source_may_match(s, &entry->extent)) {
             s->source.blocks_skipped += (entry->extent.rows + NFL__BATCH_ROWS - 1) / NFL__BATCH_ROWS;
             continue;
         }
-        nfl__segment_name(entry, name);
-        nfl_error why;
-        nfl_status status = nfl__segment_open(&s->segment, s->files, s->root, name, &s->memory, &why);
-        if (status == NFL_E_NOT_FOUND) /* expired since the snapshot */
-            continue;
-        if (status != NFL_OK && err)
-            *err = why;
+        NFL_TRY(source_open_segment(s, entry, err));
         s->next_block = 0;
-        return status;
+        if (s->segment.file >= 0)
+            return NFL_OK;
     }
     return NFL_DONE;
 }

@@ -471,6 +471,33 @@ static void test_a_segment_that_is_missing_or_short_is_found(void)
     }
     CU_ASSERT_EQUAL(unlink(file), 0);
     CU_ASSERT_EQUAL(verify(path, &report), NFL_E_CORRUPT);
+    static uint8_t seen[FLOWS];
+    size_t strangers;
+    opened reader = open_good(path, NFL_STORE_READ_ONLY, 0); /* no silent gap */
+    CU_ASSERT_EQUAL(test_store_rows(reader.ops, reader.self, flows, FLOWS, seen, &strangers, NULL), NFL_E_CORRUPT);
+    reader.ops->close(reader.self);
+    test_remove_folder(path);
+}
+
+static void test_a_segment_that_expired_meanwhile_is_passed_over(void)
+{
+    char path[TEST_PATH_SIZE];
+    test_make_folder(path);
+    opened store = open_good(path, NFL_STORE_CREATE, 100);
+    CU_ASSERT_EQUAL(append(&store, 0, 100), NFL_OK);
+    CU_ASSERT_EQUAL(append(&store, 100, 100), NFL_OK);
+    CU_ASSERT_EQUAL(store.ops->sync(store.self, NFL_SYNC_SEAL, NULL), NFL_OK);
+    nfl_filter *any;
+    nfl__source *source;
+    CU_ASSERT_EQUAL_FATAL(nfl_filter_new(NULL, NULL, &any, NULL), NFL_OK);
+    CU_ASSERT_EQUAL_FATAL(store.ops->open_source(store.self, any, 0, &source, NULL), NFL_OK);
+    CU_ASSERT_EQUAL(store.ops->expire(store.self, flows[150].received_us, NULL), NFL_OK);
+    CU_ASSERT_EQUAL(source->ops->next(source, NULL), NFL_OK);
+    CU_ASSERT_EQUAL(source->batch.rows, 100);
+    CU_ASSERT_EQUAL(source->ops->next(source, NULL), NFL_DONE);
+    source->ops->free(source);
+    nfl_filter_free(any);
+    store.ops->close(store.self);
     test_remove_folder(path);
 }
 
@@ -502,4 +529,5 @@ NFL_SUITE("store faults", {"flows are made", test_flows_are_made},
           {"a flipped bit in the journal is found", test_a_flipped_bit_in_the_journal_is_found},
           {"a writer saves what it can of a damaged journal", test_a_writer_saves_what_it_can_of_a_damaged_journal},
           {"a torn or empty tail of the journal is no damage", test_a_torn_or_empty_tail_of_the_journal_is_no_damage},
-          {"a segment that is missing or short is found", test_a_segment_that_is_missing_or_short_is_found})
+          {"a segment that is missing or short is found", test_a_segment_that_is_missing_or_short_is_found},
+          {"a segment that expired meanwhile is passed over", test_a_segment_that_expired_meanwhile_is_passed_over})
