@@ -36,7 +36,8 @@ enum {
     NFL__ENCODING_PACKED = 2,
     NFL__ENCODING_RELATIVE = 3,
     NFL__ENCODING_DICT = 4,
-    NFL__ENCODING_PLAIN = 5
+    NFL__ENCODING_PLAIN = 5,
+    NFL__ENCODING_COUNT
 };
 
 /* Field whose column must be decoded first for RELATIVE, or NFL_FIELD_NONE. */
