@@ -17,8 +17,7 @@ typedef struct file_source {
     uint32_t next_block;
     const nfl__block *block;      /* the current one is of the open segment ... */
     const nfl__columns *columns;  /* ... or not sealed */
-    nfl__buffer bytes;
-    nfl__decoded decoded[NFL_FIELD_STORED_COUNT];
+    nfl__loader loader;
 } file_source;
 
 void nfl__snapshot_free(nfl__snapshot *snapshot, nfl__memory *memory)
@@ -131,15 +130,7 @@ static nfl_status source_load(nfl__source *source, uint32_t field, nfl_error *er
     if (s->columns) {
         nfl__columns_view(s->columns, source->batch.rows, field, column);
     } else {
-        const nfl__column *reference = NULL;
-        if (s->block->chunks[field].encoding == NFL__ENCODING_RELATIVE) {
-            uint32_t of = nfl__encoding_reference(field);
-            if (of != NFL_FIELD_NONE) {
-                NFL_TRY(source_load(source, of, err));
-                reference = &source->batch.columns[of];
-            }
-        }
-        NFL_TRY(nfl__segment_column(&s->segment, s->block, field, reference, &s->bytes, &s->decoded[field], column, err));
+        return nfl__segment_load(&s->segment, s->block, field, &s->loader, &source->batch, err);
     }
     source->batch.loaded |= NFL_HAS(field);
     return NFL_OK;
@@ -150,9 +141,7 @@ static void source_free(nfl__source *source)
     file_source *s = (file_source *)source;
     nfl__segment_close(&s->segment);
     nfl__snapshot_free(&s->snapshot, &s->memory);
-    nfl__buffer_free(&s->bytes);
-    for (size_t i = 0; i < NFL_FIELD_STORED_COUNT; i++)
-        nfl__decoded_free(&s->decoded[i], &s->memory);
+    nfl__loader_free(&s->loader);
     nfl__memory memory = s->memory;
     nfl__delete(&memory, s, 1, sizeof *s);
 }
@@ -173,7 +162,7 @@ nfl_status nfl__file_source_new(const nfl_alloc *alloc, const nfl__files *files,
     s->filter = filter;
     s->snapshot = *snapshot;
     s->segment.file = -1;
-    s->bytes.memory = &s->memory;
+    nfl__loader_init(&s->loader, &s->memory);
     *out = &s->source;
     return NFL_OK;
 }

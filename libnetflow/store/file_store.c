@@ -91,8 +91,9 @@ static nfl_status file_publish(nfl__file_store *s, const nfl__segment_entry *ent
     return NFL_OK;
 }
 
-static nfl_status file_seal_bytes(nfl__file_store *s, nfl__buffer *bytes, nfl_error *err)
+static nfl_status file_seal_rows(nfl__file_store *s, nfl_error *err)
 {
+    const nfl__buffer *bytes;
     nfl__segment_entry entry = {.id = s->manifest.next_id};
     nfl__journal next = {.file = -1};
     s->manifest.next_id += 2; /* also if this fails: no id is used twice */
@@ -100,7 +101,9 @@ static nfl_status file_seal_bytes(nfl__file_store *s, nfl__buffer *bytes, nfl_er
     size_t blocks = s->rows.count;
     while (blocks && s->rows.blocks[blocks - 1]->rows == 0)
         blocks--;
-    NFL_TRY(nfl__segment_build(s->rows.blocks, blocks, bytes, &entry.extent, &entry.digest, err));
+    if (!s->builder && !(s->builder = nfl__segment_builder_new(&s->memory.alloc)))
+        return nfl__fail_nomem(err, 0);
+    NFL_TRY(nfl__segment_build(s->builder, s->rows.blocks, blocks, NFL__SEGMENT_FAST, &bytes, &entry.extent, &entry.digest, err));
     entry.bytes = bytes->len;
     NFL_TRY(file_write_segment(s, &entry, bytes, err));
     if (file_has_journal(s))
@@ -122,12 +125,10 @@ static nfl_status file_seal_bytes(nfl__file_store *s, nfl__buffer *bytes, nfl_er
 
 static nfl_status file_seal(nfl__file_store *s, nfl_error *err)
 {
-    nfl__buffer bytes = {&s->memory, NULL, 0, 0};
     NFL_TRY(file_sync_root(s, err));
     if (s->rows.extent.rows == 0)
         return NFL_OK;
-    nfl_status status = file_seal_bytes(s, &bytes, err);
-    nfl__buffer_free(&bytes);
+    nfl_status status = file_seal_rows(s, err);
     return status == NFL_OK ? file_sync_root(s, err) : status;
 }
 
@@ -601,6 +602,7 @@ static void file_close(void *self)
         (void)!file_sync(s, NFL_SYNC_DURABLE, NULL);
     nfl__journal_close(&s->journal);
     nfl__row_blocks_free(&s->rows);
+    nfl__segment_builder_free(s->builder);
     nfl__manifest_free(&s->manifest, &s->memory);
     if (s->lock >= 0)
         s->files->close(s->files->ctx, s->lock);

@@ -30,6 +30,7 @@
 #include "store/file_source.h"
 #include "store/files.h"
 #include "store/journal.h"
+#include "store/segment.h"
 
 /* Rows in blocks of columns: what the writer has not sealed, what a reader finds in the journal. */
 typedef struct nfl__row_blocks {
@@ -55,6 +56,7 @@ typedef struct nfl__file_store {
     nfl__manifest manifest; /* writer: the current state */
     nfl__journal journal;   /* writer with journal; file -1 otherwise */
     nfl__row_blocks rows;   /* writer: rows not sealed */
+    nfl__segment_builder *builder; /* made when first needed */
     int root_unsynced;      /* the manifest is replaced but perhaps not durable */
     uint64_t damaged_journal; /* id of one that is to be kept for inspection; 0 = none */
     int journal_behind;     /* rows lacks nothing, but the journal does: only sealing saves them */

@@ -10,8 +10,11 @@
  *   directory rows u64 | received min, max i64 | first min, max i64 | blocks u32 | 0 u32
  *             per block: rows u32 | chunks u32
  *             per chunk: field u8 | encoding u8 | compression u8 | flags u8 | length u32 | offset u64 | XXH64 u64 |
+ *                        length before compression u32 | reference u8 | validity of u8 | 0 u16 |
  *                        min, max (8 bytes each; addresses 16 each)
  *             chunk flags: 1 = some row lacks the field, 2 = min and max are addresses
+ *             compression: 0 = none, 1 = one zstd frame
+ *             reference, validity of: fields that the chunk refers to (encoding.h), 255 = none
  *
  * A block has up to 65536 rows. A field without a chunk is in no row of the block. The digest is the XXH64 of
  * everything before the footer; each chunk and section has its own checksum, so a query checks what it reads and
@@ -30,18 +33,29 @@
 #include "store/encoding.h"
 #include "store/files.h"
 
-/* Encode blocks into `out` (empty). *extent and *digest describe the result. */
-nfl_status nfl__segment_build(nfl__columns *const *blocks, size_t count, nfl__buffer *out, nfl__extent *extent,
-                              uint64_t *digest, nfl_error *err);
+/* How much work goes into making a segment small. */
+enum {
+    NFL__SEGMENT_FAST = 0,   /* bit packing: for sealing */
+    NFL__SEGMENT_COMPACT = 1 /* and what zstd makes smaller, compressed: for compaction; FAST in a library without zstd */
+};
 
-/* Where a column of a block is. length 0 = in no row. */
+/* Builds segments one after the other; keeps its working memory. */
+typedef struct nfl__segment_builder nfl__segment_builder;
+nfl__segment_builder *nfl__segment_builder_new(const nfl_alloc *alloc); /* NULL when out of memory */
+void nfl__segment_builder_free(nfl__segment_builder *builder);
+
+/* Encode blocks. *bytes is the file, owned by the builder and valid until its next call. *extent and *digest describe it. */
+nfl_status nfl__segment_build(nfl__segment_builder *builder, nfl__columns *const *blocks, size_t count, unsigned level,
+                              const nfl__buffer **bytes, nfl__extent *extent, uint64_t *digest, nfl_error *err);
+
+/* Where a column of a block is. len 0 = in no row. */
 typedef struct nfl__chunk {
     uint64_t offset;
     uint64_t hash;
     uint32_t len;
-    uint8_t encoding;
+    uint32_t raw_len; /* before compression */
+    nfl__chunk_form form;
     uint8_t compression;
-    uint8_t reserved[2];
 } nfl__chunk;
 
 typedef struct nfl__block {
@@ -68,10 +82,21 @@ nfl_status nfl__segment_open(nfl__segment *segment, const nfl__files *files, int
                              nfl__memory *memory, nfl_error *err);
 void nfl__segment_close(nfl__segment *segment);
 
-/* Read and decode one column of a block; columns of fields in no row are NULL-form. `bytes` is scratch. */
-nfl_status nfl__segment_column(const nfl__segment *segment, const nfl__block *block, uint32_t field,
-                               const nfl__column *reference, nfl__buffer *bytes, nfl__decoded *decoded,
-                               nfl__column *column, nfl_error *err);
+/* Memory for reading columns, kept from block to block. Zeroed = empty. */
+typedef struct nfl__loader {
+    nfl__buffer bytes; /* as stored */
+    nfl__buffer plain; /* before compression */
+    void *decompressor;
+    uint64_t loading;  /* columns being decoded: none may refer to itself */
+    nfl__decoded decoded[NFL_FIELD_STORED_COUNT];
+} nfl__loader;
+void nfl__loader_init(nfl__loader *loader, nfl__memory *memory);
+void nfl__loader_free(nfl__loader *loader);
+
+/* Read and decode one column of a block into batch->columns, and those it refers to; sets their bits in batch->loaded.
+ * Columns of fields in no row are NULL-form. Valid until the loader is used for another block. */
+nfl_status nfl__segment_load(const nfl__segment *segment, const nfl__block *block, uint32_t field, nfl__loader *loader,
+                             nfl__batch *batch, nfl_error *err);
 
 /* Compare the whole file with its digest. */
 nfl_status nfl__segment_check_digest(const nfl__segment *segment, nfl_error *err);

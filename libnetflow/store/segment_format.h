@@ -13,6 +13,9 @@ enum {
     SEGMENT_DIRECTORY = 1,      /* section type */
     SEGMENT_MUST_UNDERSTAND = 1, /* section flag */
     SEGMENT_DIRECTORY_HEAD = 48,
+    SEGMENT_CHUNK = 32,         /* entry of the directory, without its zone */
+    SEGMENT_ZSTD = 1,           /* compression */
+    SEGMENT_RAW_MAX = 1 << 24,  /* no chunk is longer before compression */
     SEGMENT_CHUNK_HAS_NULL = 1, /* chunk flags */
     SEGMENT_CHUNK_ADDRESSES = 2
 };

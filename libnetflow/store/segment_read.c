@@ -1,6 +1,7 @@
 #include "base/error.h"
 #include "base/hash.h"
 #include "base/rd.h"
+#include "store/compress.h"
 #include "store/segment.h"
 #include "store/segment_format.h"
 
@@ -32,11 +33,15 @@ static void segment_read_zone(nfl__rd *rd, int addresses, int has_null, nfl__zon
 static nfl_status segment_read_chunk(const nfl__segment *segment, nfl__rd *rd, nfl__block *block, nfl_error *err)
 {
     uint8_t field = nfl__rd_u8(rd), encoding = nfl__rd_u8(rd), compression = nfl__rd_u8(rd), flags = nfl__rd_u8(rd);
-    nfl__chunk chunk = {.encoding = encoding, .compression = compression};
+    nfl__chunk chunk = {.form = {.encoding = encoding}, .compression = compression};
     nfl__zone zone = {.known = 1};
     chunk.len = nfl__rd_u32_le(rd);
     chunk.offset = nfl__rd_u64_le(rd);
     chunk.hash = nfl__rd_u64_le(rd);
+    chunk.raw_len = nfl__rd_u32_le(rd);
+    chunk.form.reference = nfl__rd_u8(rd);
+    chunk.form.validity_of = nfl__rd_u8(rd);
+    nfl__rd_skip(rd, 2);
     segment_read_zone(rd, flags & SEGMENT_CHUNK_ADDRESSES, flags & SEGMENT_CHUNK_HAS_NULL, &zone);
     if (rd->failed || chunk.len == 0 || chunk.offset > segment->size || chunk.len > segment->size - chunk.offset)
         return segment_corrupt(segment, chunk.offset, "a chunk lies outside of the file", err);
@@ -196,33 +201,123 @@ void nfl__segment_close(nfl__segment *segment)
 
 /* --- columns --- */
 
-nfl_status nfl__segment_column(const nfl__segment *segment, const nfl__block *block, uint32_t field,
-                               const nfl__column *reference, nfl__buffer *bytes, nfl__decoded *decoded,
-                               nfl__column *column, nfl_error *err)
+void nfl__loader_init(nfl__loader *loader, nfl__memory *memory)
 {
-    const nfl__chunk *chunk = &block->chunks[field];
-    if (chunk->len == 0) {
-        memset(column, 0, sizeof *column);
-        column->width = nfl__field_slots[field].width;
-        return NFL_OK;
-    }
-    if (chunk->compression)
+    memset(loader, 0, sizeof *loader);
+    loader->bytes.memory = loader->plain.memory = memory;
+}
+
+void nfl__loader_free(nfl__loader *loader)
+{
+    for (uint32_t field = 0; field < NFL_FIELD_STORED_COUNT; field++)
+        nfl__decoded_free(&loader->decoded[field], loader->bytes.memory);
+    nfl__buffer_free(&loader->bytes);
+    nfl__buffer_free(&loader->plain);
+    nfl__decompressor_free(loader->decompressor);
+    loader->decompressor = NULL;
+}
+
+/* The bytes of a chunk as they were before compression. */
+static nfl_status segment_decompress(const nfl__segment *segment, const nfl__chunk *chunk, nfl__loader *loader,
+                                     const uint8_t **data, nfl_error *err)
+{
+    if (chunk->compression != SEGMENT_ZSTD || !NFL__CAN_COMPRESS)
         return nfl__fail(err, NFL_E_VERSION, chunk->offset, "%s: compression %u is not known to this library", segment->name,
                          chunk->compression);
-    bytes->len = 0;
-    uint8_t *data = nfl__buffer_room(bytes, chunk->len);
-    if (!data)
+    if (chunk->raw_len > SEGMENT_RAW_MAX)
+        return segment_corrupt(segment, chunk->offset, "a chunk is too long", err);
+    loader->plain.len = 0;
+    uint8_t *plain = nfl__buffer_room(&loader->plain, chunk->raw_len);
+    if (!plain || !nfl__decompressor_new(&loader->decompressor))
+        return nfl__fail_nomem(err, chunk->raw_len);
+    if (!nfl__decompress(loader->decompressor, plain, chunk->raw_len, loader->bytes.data, chunk->len))
+        return segment_corrupt(segment, chunk->offset, "a chunk cannot be decompressed", err);
+    *data = plain;
+    return NFL_OK;
+}
+
+static nfl_status segment_read_bytes(const nfl__segment *segment, const nfl__chunk *chunk, nfl__loader *loader,
+                                     const uint8_t **data, nfl_error *err)
+{
+    loader->bytes.len = 0;
+    uint8_t *bytes = nfl__buffer_room(&loader->bytes, chunk->len);
+    if (!bytes)
         return nfl__fail_nomem(err, chunk->len);
-    NFL_TRY(nfl__files_read_all(segment->files, segment->file, segment->name, data, chunk->len, chunk->offset, err));
-    if (nfl__hash(data, chunk->len, 0) != chunk->hash)
+    NFL_TRY(nfl__files_read_all(segment->files, segment->file, segment->name, bytes, chunk->len, chunk->offset, err));
+    if (nfl__hash(bytes, chunk->len, 0) != chunk->hash)
         return segment_corrupt(segment, chunk->offset, "the checksum of a chunk is wrong", err);
-    nfl_error why;
-    nfl_status status = nfl__decode_column(field, chunk->encoding, data, chunk->len, block->rows, reference, decoded,
-                                           segment->memory, column, &why);
-    if (status == NFL_OK)
+    *data = bytes;
+    return chunk->compression ? segment_decompress(segment, chunk, loader, data, err) : NFL_OK;
+}
+
+/* A column that another one refers to; NULL if there is no such reference. */
+static nfl_status segment_load_reference(const nfl__segment *segment, const nfl__block *block, uint32_t field,
+                                         nfl__loader *loader, nfl__batch *batch, const nfl__column **out, nfl_error *err)
+{
+    *out = NULL;
+    if (field >= NFL_FIELD_STORED_COUNT)
         return NFL_OK;
+    NFL_TRY(nfl__segment_load(segment, block, field, loader, batch, err));
+    *out = &batch->columns[field];
+    return NFL_OK;
+}
+
+static nfl_status segment_decode(const nfl__segment *segment, const nfl__block *block, uint32_t field, nfl__loader *loader,
+                                 nfl__batch *batch, nfl_error *err)
+{
+    const nfl__chunk *chunk = &block->chunks[field];
+    uint32_t partner = chunk->form.encoding == NFL__ENCODING_PAIR ? nfl__encoding_partner(field) : NFL_FIELD_NONE;
+    nfl__chunk_context context = {.memory = segment->memory, .rows = block->rows, .decoded = &loader->decoded[field],
+                                  .column = &batch->columns[field]};
+    const uint8_t *data = NULL;
+    nfl_error why;
+    NFL_TRY(segment_load_reference(segment, block, chunk->form.reference, loader, batch, &context.reference, err));
+    NFL_TRY(segment_load_reference(segment, block, chunk->form.validity_of, loader, batch, &context.validity, err));
+    NFL_TRY(segment_read_bytes(segment, chunk, loader, &data, err));
+    if (partner != NFL_FIELD_NONE && block->chunks[partner].form.encoding == NFL__ENCODING_PARTNER) {
+        context.partner = &batch->columns[partner];
+        context.partner_decoded = &loader->decoded[partner];
+    }
+    nfl_status status = nfl__decode_column(field, chunk->form.encoding, data, chunk->raw_len, &context, &why);
+    if (status == NFL_OK) {
+        batch->loaded |= NFL_HAS(field) | (context.partner ? NFL_HAS(partner) : 0);
+        return NFL_OK;
+    }
     uint64_t offset = why.offset == NFL_NO_OFFSET ? chunk->offset : chunk->offset + why.offset;
     return nfl__fail(err, status, offset, "%s: %.150s", segment->name, why.message);
+}
+
+/* The second column of a pair comes with the first one. */
+static nfl_status segment_load_partner(const nfl__segment *segment, const nfl__block *block, uint32_t field, nfl__loader *loader,
+                                       nfl__batch *batch, nfl_error *err)
+{
+    const nfl__chunk *chunk = &block->chunks[field];
+    uint32_t first = chunk->form.reference;
+    if (first >= NFL_FIELD_STORED_COUNT || nfl__encoding_partner(first) != field ||
+        block->chunks[first].form.encoding != NFL__ENCODING_PAIR)
+        return segment_corrupt(segment, chunk->offset, "a column lacks its partner", err);
+    return nfl__segment_load(segment, block, first, loader, batch, err);
+}
+
+nfl_status nfl__segment_load(const nfl__segment *segment, const nfl__block *block, uint32_t field, nfl__loader *loader,
+                             nfl__batch *batch, nfl_error *err)
+{
+    const nfl__chunk *chunk = &block->chunks[field];
+    if (batch->loaded & NFL_HAS(field))
+        return NFL_OK;
+    if (chunk->len == 0) {
+        batch->columns[field] = (nfl__column){.width = nfl__field_slots[field].width};
+        batch->loaded |= NFL_HAS(field);
+        return NFL_OK;
+    }
+    if (loader->loading & NFL_HAS(field))
+        return segment_corrupt(segment, chunk->offset, "a column refers to itself", err);
+    loader->loading |= NFL_HAS(field);
+    nfl_status status = chunk->form.encoding == NFL__ENCODING_PARTNER
+                            ? segment_load_partner(segment, block, field, loader, batch, err)
+                            : segment_decode(segment, block, field, loader, batch, err);
+    loader->loading &= ~NFL_HAS(field);
+    return status;
 }
 
 nfl_status nfl__segment_check_digest(const nfl__segment *segment, nfl_error *err)

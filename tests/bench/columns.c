@@ -23,19 +23,20 @@ static void add_segment(tally *t, const nfl__segment *segment)
             const nfl__chunk *chunk = &segment->blocks[b].chunks[f];
             if (!chunk->len)
                 continue;
-            t->bytes[f] += chunk->len;
-            t->blocks[f][chunk->encoding < NFL__ENCODING_COUNT ? chunk->encoding : 0]++;
+            if (chunk->form.encoding != NFL__ENCODING_PARTNER) /* the same chunk as its partner's */
+                t->bytes[f] += chunk->len;
+            t->blocks[f][chunk->form.encoding < NFL__ENCODING_COUNT ? chunk->form.encoding : 0]++;
         }
     }
 }
 
 static void print(const tally *t)
 {
-    static const char *const names[NFL__ENCODING_COUNT] = {"?", "const", "packed", "relative", "dict", "plain"};
+    static const char *const names[NFL__ENCODING_COUNT] = {"?", "const", "numbers", "relative", "addresses", "pair", "partner", "follows"};
     uint64_t columns = 0;
     double rows = t->rows ? (double)t->rows : 1;
     for (uint32_t f = 0; f < NFL_FIELD_STORED_COUNT; f++) {
-        if (!t->bytes[f])
+        if (!t->bytes[f] && !t->blocks[f][NFL__ENCODING_PARTNER])
             continue;
         columns += t->bytes[f];
         printf("%-16s %7.3f bytes a flow ", nfl__field_row(f)->name, (double)t->bytes[f] / rows);
