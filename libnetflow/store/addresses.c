@@ -1,17 +1,17 @@
 #include "store/addresses.h"
 
-enum { SLOTS_MIN = 64 };
+enum { SLOTS_FEW = 65536 /* to start with: they stay in the second-level cache, and are enough for most blocks */ };
 
 int nfl__addresses_init(nfl__addresses *a, nfl__memory *memory, uint32_t rows)
 {
     memset(a, 0, sizeof *a);
     a->capacity = rows;
-    for (a->slot_count = SLOTS_MIN; a->slot_count < 4 * rows;) /* two columns, half full at most */
-        a->slot_count *= 2;
+    for (a->slot_most = 64; a->slot_most < 4 * rows;) /* two columns, half full at most */
+        a->slot_most *= 2;
     size_t both = (size_t)2 * rows;
     int good = (a->distinct = nfl__new(memory, both, sizeof *a->distinct)) != NULL;
     good &= (a->sorted = nfl__new(memory, both, sizeof *a->sorted)) != NULL;
-    good &= (a->slots = nfl__new(memory, a->slot_count, sizeof *a->slots)) != NULL;
+    good &= (a->slots = nfl__new(memory, a->slot_most, sizeof *a->slots)) != NULL;
     for (int i = 0; i < 2; i++) {
         good &= (a->order[i] = nfl__new(memory, both, sizeof **a->order)) != NULL;
         good &= (a->codes[i] = nfl__new(memory, rows, sizeof **a->codes)) != NULL;
@@ -27,7 +27,7 @@ void nfl__addresses_free(nfl__addresses *a, nfl__memory *memory)
     size_t both = (size_t)2 * a->capacity;
     nfl__delete(memory, a->distinct, both, sizeof *a->distinct);
     nfl__delete(memory, a->sorted, both, sizeof *a->sorted);
-    nfl__delete(memory, a->slots, a->slot_count, sizeof *a->slots);
+    nfl__delete(memory, a->slots, a->slot_most, sizeof *a->slots);
     for (int i = 0; i < 2; i++) {
         nfl__delete(memory, a->order[i], both, sizeof **a->order);
         nfl__delete(memory, a->codes[i], a->capacity, sizeof **a->codes);
@@ -50,20 +50,43 @@ static uint32_t addresses_hash(const nfl_ip *ip, uint64_t seed)
 {
     uint64_t half[2];
     memcpy(half, ip, sizeof half);
-    uint64_t mixed = (half[0] ^ seed) * UINT64_C(0x9E3779B97F4A7C15);
-    return (uint32_t)((mixed ^ mixed >> 32 ^ half[1]) * UINT64_C(0xD6E8FEB86659FD93) >> 32);
+    /* The upper bits of a product depend on all bits below them, so each half is folded before it is multiplied. */
+    uint64_t mixed = (half[0] ^ half[0] >> 32 ^ seed) * UINT64_C(0x9E3779B97F4A7C15);
+    mixed ^= mixed >> 32 ^ half[1] ^ half[1] >> 32;
+    return (uint32_t)(mixed * UINT64_C(0xD6E8FEB86659FD93) >> 32);
 }
 
-static uint32_t addresses_find(nfl__addresses *a, const nfl_ip *ip)
+static uint32_t *addresses_slot(const nfl__addresses *a, const nfl_ip *ip)
 {
     uint32_t last = a->slot_count - 1, at = addresses_hash(ip, (uint64_t)(uintptr_t)a->slots) & last;
     while (a->slots[at] && !addresses_equal(&a->distinct[a->slots[at] - 1], ip))
         at = (at + 1) & last;
-    if (!a->slots[at]) {
-        a->distinct[a->count++] = *ip;
-        a->slots[at] = a->count;
-    }
-    return a->slots[at] - 1;
+    return &a->slots[at];
+}
+
+static void addresses_clear(nfl__addresses *a, uint32_t slots)
+{
+    a->slot_count = slots < a->slot_most ? slots : a->slot_most;
+    memset(a->slots, 0, a->slot_count * sizeof *a->slots);
+}
+
+static void addresses_more_slots(nfl__addresses *a)
+{
+    addresses_clear(a, a->slot_most);
+    for (uint32_t i = 0; i < a->count; i++)
+        *addresses_slot(a, &a->distinct[i]) = i + 1;
+}
+
+static uint32_t addresses_find(nfl__addresses *a, const nfl_ip *ip)
+{
+    uint32_t *slot = addresses_slot(a, ip);
+    if (*slot)
+        return *slot - 1;
+    a->distinct[a->count++] = *ip;
+    *slot = a->count;
+    if (a->count > a->slot_count / 2)
+        addresses_more_slots(a);
+    return a->count - 1;
 }
 
 static void addresses_collect_one(nfl__addresses *a, const nfl__column *column, uint32_t rows, uint32_t *codes)
@@ -144,7 +167,7 @@ static void addresses_order(nfl__addresses *a)
 
 void nfl__addresses_collect(nfl__addresses *a, const nfl__column *first, const nfl__column *second, uint32_t rows)
 {
-    memset(a->slots, 0, a->slot_count * sizeof *a->slots);
+    addresses_clear(a, SLOTS_FEW);
     a->count = 0;
     if (second && !first->valid && !second->valid) {
         addresses_collect_two(a, first->values, second->values, rows);

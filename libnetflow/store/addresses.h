@@ -12,7 +12,7 @@
 
 typedef struct nfl__addresses {
     uint32_t capacity; /* rows of a column */
-    uint32_t slot_count;
+    uint32_t slot_count, slot_most; /* slots in use, and that there is memory for: powers of two */
     uint32_t count;    /* distinct */
     uint32_t below, v4; /* of them: below and inside the IPv4 range */
     nfl_ip *distinct;  /* in order of appearance */

@@ -40,14 +40,19 @@ nfl__columns *nfl__columns_new(const nfl_alloc *alloc, uint32_t capacity);
 void nfl__columns_retain(nfl__columns *columns);
 void nfl__columns_release(nfl__columns *columns); /* NULL is a no-op */
 
+/* Empty again, its memory kept; nobody else holds a reference. */
+void nfl__columns_clear(nfl__columns *columns);
+
 /* Fields a row takes memory for. */
 uint64_t nfl__columns_fields_of(const nfl_flow *flow);
 
 /* Make memory for these fields; 0 when out of memory. */
 int nfl__columns_reserve(nfl__columns *columns, uint64_t fields);
 
-/* Add a row; there is room and its fields are reserved. */
-void nfl__columns_add(nfl__columns *columns, const nfl_flow *flow);
+/* Add up to NFL__COLUMNS_STEP rows, `stride` bytes apart, each of the size of this library's nfl_flow; there is room and their
+ * fields are reserved. Column by column, which is several times faster than row by row. */
+#define NFL__COLUMNS_STEP 64u
+void nfl__columns_add(nfl__columns *columns, const nfl_flow *flows, uint32_t n, size_t stride);
 
 /* The first `rows` rows of a field as a batch column. */
 void nfl__columns_view(const nfl__columns *columns, uint32_t rows, uint32_t field, nfl__column *out);

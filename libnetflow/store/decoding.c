@@ -199,19 +199,42 @@ static nfl_status decoding_dict(decoding *d, nfl__numbers *numbers)
     return NFL_OK;
 }
 
-static int64_t decoding_floor(int64_t number, int64_t unit)
+/* Values of rows `at` and up of a column of times: in place, or in `page`. */
+static const int64_t *decoding_times(const nfl__column *column, uint32_t at, uint32_t rows, int64_t page[PAGE])
 {
-    return number / unit - (number % unit < 0);
+    if (column->form == NFL__COLUMN_PLAIN)
+        return (const int64_t *)column->values + at;
+    for (uint32_t i = 0; i < rows; i++)
+        page[i] = (int64_t)nfl__column_u64(column, at + i);
+    return page;
+}
+
+/* page = unit * (page + of / unit); inlined with a constant unit. */
+static inline void decoding_scale_by(uint64_t *page, uint32_t rows, uint32_t unit, const int64_t *of)
+{
+    for (uint32_t i = 0; of && i < rows; i++)
+        page[i] += (uint64_t)nfl__floor_divide(of[i], unit);
+    for (uint32_t i = 0; unit != 1 && i < rows; i++)
+        page[i] *= unit;
 }
 
 static void decoding_scale(uint64_t *page, uint32_t rows, uint32_t unit, const nfl__column *reference, uint32_t at)
 {
-    for (uint32_t i = 0; reference && i < rows; i++) {
-        int64_t of = (int64_t)nfl__column_u64(reference, at + i);
-        page[i] += (uint64_t)(unit == 1 ? of : decoding_floor(of, unit));
+    int64_t times[PAGE];
+    const int64_t *of = reference ? decoding_times(reference, at, rows, times) : NULL;
+    switch (unit) {
+    case 1:
+        decoding_scale_by(page, rows, 1, of);
+        break;
+    case 1000:
+        decoding_scale_by(page, rows, 1000, of);
+        break;
+    case 1000000:
+        decoding_scale_by(page, rows, 1000000, of);
+        break;
+    default:
+        decoding_scale_by(page, rows, unit, of);
     }
-    for (uint32_t i = 0; unit > 1 && i < rows; i++)
-        page[i] *= unit;
 }
 
 static nfl_status decoding_numbers(decoding *d, const nfl__column *reference)

@@ -91,14 +91,6 @@ nfl__encoder *nfl__encoder_new(nfl__memory *memory, uint32_t rows)
 
 /* --- what columns have in common --- */
 
-static int encoding_all_valid(const uint64_t *valid, uint32_t rows)
-{
-    for (uint32_t i = 0; i + 64 <= rows; i += 64)
-        if (~valid[i / 64])
-            return 0;
-    return rows % 64 == 0 || (~valid[rows / 64] & ((UINT64_C(1) << rows % 64) - 1)) == 0;
-}
-
 /* Are the bits of two columns alike, or opposite (`flip` all ones)? */
 static int encoding_same_bits(const uint64_t *a, const uint64_t *b, uint64_t flip, uint32_t rows)
 {
@@ -147,7 +139,7 @@ void nfl__encoder_start(nfl__encoder *e, const nfl__batch *block)
     e->all_valid = e->bitmaps = e->paired = 0;
     for (uint32_t f = 0; f < FIELDS; f++) {
         const nfl__column *column = &block->columns[f];
-        if (column->form == NFL__COLUMN_PLAIN && (!column->valid || encoding_all_valid(column->valid, block->rows)))
+        if (column->form == NFL__COLUMN_PLAIN && (!column->valid || nfl__bits_all(column->valid, block->rows)))
             e->all_valid |= NFL_HAS(f);
     }
     encoding_collect_sides(e);
@@ -162,6 +154,13 @@ static uint64_t encoding_flip(uint32_t field)
     return nfl__field_slots[field].type == NFL_TYPE_TIME ? NFL__NUMBERS_SIGNED : 0;
 }
 
+/* Values of one width as numbers; inlined with a constant width. */
+static inline void encoding_widen_all(const uint8_t *values, uint32_t width, uint32_t rows, uint64_t *numbers)
+{
+    for (uint32_t i = 0; i < rows; i++)
+        numbers[i] = nfl__value_u64(values + (size_t)i * width, width);
+}
+
 /* The column as 64-bit numbers. A row without the field takes the value before it, leading ones the first. */
 static void encoding_widen(const nfl__encoder *e, uint32_t field, uint64_t *numbers)
 {
@@ -169,9 +168,20 @@ static void encoding_widen(const nfl__encoder *e, uint32_t field, uint64_t *numb
     const uint8_t *values = column->values;
     uint32_t rows = e->block->rows, width = column->width, leading = 0;
     if (encoding_is_all_valid(e, field)) {
-        for (uint32_t i = 0; i < rows; i++)
-            numbers[i] = nfl__value_u64(values + (size_t)i * width, width);
-        return;
+        switch (width) {
+        case 1:
+            encoding_widen_all(values, 1, rows, numbers);
+            return;
+        case 2:
+            encoding_widen_all(values, 2, rows, numbers);
+            return;
+        case 4:
+            encoding_widen_all(values, 4, rows, numbers);
+            return;
+        default:
+            memcpy(numbers, values, rows * sizeof *numbers);
+            return;
+        }
     }
     while (leading < rows && !nfl__bit_get(column->valid, leading))
         leading++;
@@ -361,23 +371,50 @@ static uint32_t encoding_followed(uint32_t field)
 
 /* --- numbers --- */
 
-/* Largest of 1 s, 1 ms, 1 us that divides all. */
-static uint32_t encoding_unit(const uint64_t *numbers, uint32_t rows)
+/* Inlined with a constant unit. */
+static inline int encoding_divides(const uint64_t *numbers, uint32_t rows, int64_t unit)
 {
-    static const uint32_t units[] = {1000000, 1000};
-    for (size_t u = 0; u < sizeof units / sizeof *units; u++) {
-        uint32_t i = 0;
-        while (i < rows && (int64_t)numbers[i] % (int64_t)units[u] == 0)
-            i++;
-        if (i == rows)
-            return units[u];
+    for (uint32_t i = 0; i < rows; i++)
+        if ((int64_t)numbers[i] % unit)
+            return 0;
+    return 1;
+}
+
+static inline void encoding_divide(uint64_t *numbers, uint32_t rows, int64_t unit)
+{
+    for (uint32_t i = 0; i < rows; i++)
+        numbers[i] = (uint64_t)((int64_t)numbers[i] / unit);
+}
+
+/* Divide all by the largest of 1 s, 1 ms, 1 us that leaves no rest; returns it. */
+static uint32_t encoding_take_unit(uint64_t *numbers, uint32_t rows)
+{
+    if (encoding_divides(numbers, rows, 1000000)) {
+        encoding_divide(numbers, rows, 1000000);
+        return 1000000;
+    }
+    if (encoding_divides(numbers, rows, 1000)) {
+        encoding_divide(numbers, rows, 1000);
+        return 1000;
     }
     return 1;
 }
 
-static int64_t encoding_floor(int64_t number, int64_t unit)
+static inline void encoding_subtract(const uint64_t *numbers, const int64_t *of, uint32_t rows, int64_t unit, uint64_t *differences)
 {
-    return number / unit - (number % unit < 0);
+    for (uint32_t i = 0; i < rows; i++)
+        differences[i] = numbers[i] - (uint64_t)nfl__floor_divide(of[i], unit);
+}
+
+/* numbers - of / unit */
+static void encoding_relate(const uint64_t *numbers, const int64_t *of, uint32_t rows, uint32_t unit, uint64_t *differences)
+{
+    if (unit == 1000000)
+        encoding_subtract(numbers, of, rows, 1000000, differences);
+    else if (unit == 1000)
+        encoding_subtract(numbers, of, rows, 1000, differences);
+    else
+        encoding_subtract(numbers, of, rows, 1, differences);
 }
 
 static uint64_t encoding_span(const uint64_t *numbers, uint32_t rows)
@@ -411,14 +448,10 @@ static int encoding_write_unit(uint32_t unit, nfl__buffer *out)
 static int encoding_write_time(nfl__encoder *e, uint32_t field, unsigned how, nfl__buffer *out, nfl__chunk_form *form)
 {
     uint32_t rows = e->block->rows, reference = encoding_reference(e, field);
-    uint32_t unit = encoding_unit(e->numbers, rows);
+    uint32_t unit = encoding_take_unit(e->numbers, rows);
     const uint64_t *write = e->numbers;
-    for (uint32_t i = 0; i < rows && unit > 1; i++)
-        e->numbers[i] = (uint64_t)((int64_t)e->numbers[i] / unit);
     if (reference != NFL_FIELD_NONE && e->block->columns[reference].form == NFL__COLUMN_PLAIN) {
-        const int64_t *of = e->block->columns[reference].values;
-        for (uint32_t i = 0; i < rows; i++)
-            e->others[i] = e->numbers[i] - (uint64_t)(unit == 1 ? of[i] : encoding_floor(of[i], unit));
+        encoding_relate(e->numbers, e->block->columns[reference].values, rows, unit, e->others);
         if (encoding_span(e->others, rows) < encoding_span(e->numbers, rows)) {
             form->encoding = NFL__ENCODING_RELATIVE;
             form->reference = (uint8_t)reference;

@@ -43,6 +43,12 @@ enum {
     NFL__ENCODING_COUNT
 };
 
+/* number / unit rounded down; inlined with a constant unit this is a multiplication. */
+static inline int64_t nfl__floor_divide(int64_t number, int64_t unit)
+{
+    return number / unit - (number % unit < 0);
+}
+
 /* How a chunk is to be read. */
 typedef struct nfl__chunk_form {
     uint8_t encoding;    /* NFL__ENCODING_* */

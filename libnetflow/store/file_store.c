@@ -117,7 +117,7 @@ static nfl_status file_seal_rows(nfl__file_store *s, nfl_error *err)
     nfl__journal_close(&s->journal);
     s->journal = next;
     s->journal_behind = 0;
-    nfl__row_blocks_free(&s->rows);
+    nfl__row_blocks_clear(&s->rows);
     if (old_journal && !s->root_unsynced)
         file_remove_journal(s, old_journal);
     return NFL_OK;
@@ -150,25 +150,35 @@ static int file_seal_is_due(const nfl__file_store *s, nfl_usec received_us)
     return old || extent->rows >= s->segment_rows || file_day(received_us) != file_day(extent->received_min);
 }
 
-/* A flow of any age becomes one of ours. */
-static nfl_flow file_flow(const nfl_flow *flows, size_t i, size_t stride)
+static const nfl_flow *file_row(const nfl_flow *flows, size_t i, size_t stride)
 {
-    const nfl_flow *from = (const void *)((const uint8_t *)flows + i * stride);
-    nfl_flow flow;
-    size_t len = from->struct_size < sizeof flow ? from->struct_size : sizeof flow;
-    memset(&flow, 0, sizeof flow);
-    memcpy(&flow, from, len);
-    flow.struct_size = sizeof flow;
-    return flow;
+    return (const nfl_flow *)(const void *)((const uint8_t *)flows + i * stride);
+}
+
+/* Rows of any age become ours. */
+static void file_copy_rows(const nfl_flow *flows, uint32_t n, size_t stride, nfl_flow *out)
+{
+    memset(out, 0, n * sizeof *out);
+    for (uint32_t i = 0; i < n; i++) {
+        const nfl_flow *from = file_row(flows, i, stride);
+        memcpy(&out[i], from, from->struct_size < sizeof *out ? from->struct_size : sizeof *out);
+        out[i].struct_size = sizeof *out;
+    }
+}
+
+static int file_rows_are_ours(const nfl_flow *flows, uint32_t n, size_t stride)
+{
+    for (uint32_t i = 0; i < n; i++)
+        if (file_row(flows, i, stride)->struct_size != sizeof *flows)
+            return 0;
+    return stride % sizeof(uint64_t) == 0;
 }
 
 static nfl_status file_reserve(nfl__file_store *s, const nfl_flow *flows, size_t n, size_t stride, nfl_error *err)
 {
-    uint64_t fields = 0;
-    for (size_t i = 0; i < n; i++) {
-        nfl_flow flow = file_flow(flows, i, stride);
-        fields |= nfl__columns_fields_of(&flow);
-    }
+    uint64_t fields = NFL__FIELDS_ALWAYS;
+    for (size_t i = 0; i < n; i++)
+        fields |= file_row(flows, i, stride)->present & NFL__FIELDS_STORED;
     NFL_TRY(nfl__row_blocks_reserve(&s->rows, n, fields, err));
     return s->journal.file < 0 || s->journal_behind ? NFL_OK : nfl__journal_reserve(&s->journal, JOURNAL_ROWS, err);
 }
@@ -193,17 +203,25 @@ static void file_journal_row(nfl__file_store *s, const nfl_flow *flow, size_t i)
 static nfl_status file_append(void *self, const nfl_flow *flows, size_t n, size_t stride, nfl_error *err)
 {
     nfl__file_store *s = self;
-    nfl_flow first = file_flow(flows, 0, stride);
-    if (file_seal_is_due(s, first.received_us)) {
+    nfl_flow rows[NFL__COLUMNS_STEP];
+    if (file_seal_is_due(s, flows->received_us)) {
         nfl_status status = file_seal(s, err);
         if (status != NFL_OK && s->rows.extent.rows >= (uint64_t)s->segment_rows * REFUSE_AT)
             return status;
     }
     NFL_TRY(file_reserve(s, flows, n, stride, err));
-    for (size_t i = 0; i < n; i++) {
-        nfl_flow flow = file_flow(flows, i, stride);
-        nfl__row_blocks_add(&s->rows, &flow);
-        file_journal_row(s, &flow, i);
+    for (size_t i = 0; i < n; i += NFL__COLUMNS_STEP) {
+        uint32_t step = n - i < NFL__COLUMNS_STEP ? (uint32_t)(n - i) : NFL__COLUMNS_STEP;
+        const nfl_flow *from = file_row(flows, i, stride);
+        size_t apart = stride;
+        if (!file_rows_are_ours(from, step, stride)) {
+            file_copy_rows(from, step, stride, rows);
+            from = rows;
+            apart = sizeof *rows;
+        }
+        nfl__row_blocks_add(&s->rows, from, step, apart);
+        for (uint32_t j = 0; j < step && s->journal.file >= 0; j++)
+            file_journal_row(s, file_row(from, j, apart), i + j);
     }
     if (s->journal.file >= 0 && s->journal.frame.len >= FRAME_BYTES)
         (void)!nfl__journal_flush(&s->journal, NULL);

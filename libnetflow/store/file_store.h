@@ -41,8 +41,9 @@ typedef struct nfl__row_blocks {
     nfl__extent extent;
 } nfl__row_blocks;
 nfl_status nfl__row_blocks_reserve(nfl__row_blocks *blocks, size_t rows, uint64_t fields, nfl_error *err);
-void nfl__row_blocks_add(nfl__row_blocks *blocks, const nfl_flow *flow); /* reserved */
+void nfl__row_blocks_add(nfl__row_blocks *blocks, const nfl_flow *flows, uint32_t n, size_t stride); /* as nfl__columns_add() */
 nfl_status nfl__row_blocks_visit(void *ctx, const nfl_flow *flow, nfl_error *err); /* nfl__journal_visit */
+void nfl__row_blocks_clear(nfl__row_blocks *blocks); /* no rows; some memory is kept for the next ones */
 void nfl__row_blocks_free(nfl__row_blocks *blocks);
 
 typedef struct nfl__file_store {

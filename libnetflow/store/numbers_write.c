@@ -23,6 +23,11 @@ typedef struct numbers_page {
     uint8_t width;
 } numbers_page;
 
+/* Smallest and largest of a sequence. */
+typedef struct numbers_span {
+    uint64_t min, max;
+} numbers_span;
+
 struct nfl__numbers_work {
     uint32_t capacity;
     uint64_t *stored;   /* without repetitions, or differences */
@@ -32,7 +37,11 @@ struct nfl__numbers_work {
     uint64_t *hashed;   /* distinct numbers in order of appearance */
     uint32_t *slots;    /* 1 + position in `hashed`; 0 = free. Later the ranks */
     uint64_t *dense;    /* bitmap of DENSE bits */
-    uint32_t *ranks;    /* bits set before each word of it */
+    uint32_t *ranks;    /* position in the dictionary of number - min; set for those in `dense` */
+    uint32_t dense_count; /* distinct numbers in `dense`, if it is that of the sequence being written; 0 = it is not */
+    int planned;        /* `pages` and `plan_size` are for the body that comes next */
+    unsigned patch_bytes; /* of an outlier's upper part; 0 = no outliers */
+    size_t plan_size;
     numbers_page pages[PAGES_MAX];
 };
 
@@ -47,7 +56,7 @@ void nfl__numbers_work_free(nfl__numbers_work *work, nfl__memory *memory)
     nfl__delete(memory, work->hashed, HASHED_MAX, sizeof *work->hashed);
     nfl__delete(memory, work->slots, SLOTS, sizeof *work->slots);
     nfl__delete(memory, work->dense, DENSE / 64, sizeof *work->dense);
-    nfl__delete(memory, work->ranks, DENSE / 64, sizeof *work->ranks);
+    nfl__delete(memory, work->ranks, DENSE, sizeof *work->ranks);
     nfl__delete(memory, work, 1, sizeof *work);
 }
 
@@ -64,11 +73,20 @@ nfl__numbers_work *nfl__numbers_work_new(nfl__memory *memory, uint32_t count)
     good &= (work->hashed = nfl__new(memory, HASHED_MAX, sizeof *work->hashed)) != NULL;
     good &= (work->slots = nfl__new(memory, SLOTS, sizeof *work->slots)) != NULL;
     good &= (work->dense = nfl__new(memory, DENSE / 64, sizeof *work->dense)) != NULL;
-    good &= (work->ranks = nfl__new(memory, DENSE / 64, sizeof *work->ranks)) != NULL;
+    good &= (work->ranks = nfl__new(memory, DENSE, sizeof *work->ranks)) != NULL;
     if (good)
         return work;
     nfl__numbers_work_free(work, memory);
     return NULL;
+}
+
+/* Bits set. The builtin is a call into a table look-up on machines whose baseline lacks the instruction. */
+static uint32_t numbers_popcount(uint64_t bits)
+{
+    bits -= bits >> 1 & UINT64_C(0x5555555555555555);
+    bits = (bits & UINT64_C(0x3333333333333333)) + (bits >> 2 & UINT64_C(0x3333333333333333));
+    bits = (bits + (bits >> 4)) & UINT64_C(0x0f0f0f0f0f0f0f0f);
+    return (uint32_t)(bits * UINT64_C(0x0101010101010101) >> 56);
 }
 
 /* Bits that hold every number up to max. */
@@ -78,7 +96,7 @@ static unsigned numbers_width(uint64_t max)
 }
 
 /* `flip` is xored to numbers for comparing: the sign bit for signed ones. */
-static void numbers_range(const uint64_t *numbers, uint32_t count, uint64_t flip, uint64_t *min, uint64_t *max)
+static numbers_span numbers_range(const uint64_t *numbers, uint32_t count, uint64_t flip)
 {
     uint64_t low = numbers[0] ^ flip, high = low;
     for (uint32_t i = 1; i < count; i++) {
@@ -86,8 +104,7 @@ static void numbers_range(const uint64_t *numbers, uint32_t count, uint64_t flip
         low = number < low ? number : low;
         high = number > high ? number : high;
     }
-    *min = low ^ flip;
-    *max = high ^ flip;
+    return (numbers_span){low ^ flip, high ^ flip};
 }
 
 /* --- pages --- */
@@ -115,8 +132,8 @@ static unsigned numbers_best_width(const uint64_t *numbers, uint32_t rows, uint6
     }
 }
 
-/* Choose base and width of each page; returns what the body takes as PACKED. *patch_bytes: 0 = no outliers. */
-static size_t numbers_plan(nfl__numbers_work *work, const uint64_t *numbers, uint32_t count, uint64_t flip, unsigned *patch_bytes)
+/* Choose base and width of each page; returns what the body takes as PACKED. */
+static size_t numbers_plan(nfl__numbers_work *work, const uint64_t *numbers, uint32_t count, uint64_t flip)
 {
     uint32_t pages = numbers_pages(count), patches = 0;
     unsigned bits = 0; /* of the largest outlier's upper part */
@@ -124,10 +141,10 @@ static size_t numbers_plan(nfl__numbers_work *work, const uint64_t *numbers, uin
     for (uint32_t p = 0; p < pages; p++) {
         const uint64_t *at = numbers + (size_t)p * PAGE;
         uint32_t rows = numbers_page_rows(count, p);
-        uint64_t max;
         unsigned apart = 0;
-        numbers_range(at, rows, flip, &work->pages[p].base, &max);
-        unsigned most = numbers_width(max - work->pages[p].base);
+        numbers_span span = numbers_range(at, rows, flip);
+        work->pages[p].base = span.min;
+        unsigned most = numbers_width(span.max - span.min);
         unsigned width = most > 1 ? numbers_best_width(at, rows, work->pages[p].base, most, &apart) : most;
         work->pages[p].width = (uint8_t)width;
         work->pages[p].patches = (uint16_t)apart;
@@ -136,8 +153,12 @@ static size_t numbers_plan(nfl__numbers_work *work, const uint64_t *numbers, uin
             bits = most - width;
         size += numbers_packed_size(rows, width);
     }
-    *patch_bytes = (bits + 7) / 8;
-    return patches ? size + (size_t)pages * 2 + 1 + patches * (PATCH_HEAD + (size_t)*patch_bytes) : size;
+    work->patch_bytes = (bits + 7) / 8;
+    if (patches)
+        size += (size_t)pages * 2 + 1 + patches * (PATCH_HEAD + (size_t)work->patch_bytes);
+    work->plan_size = size;
+    work->planned = 1;
+    return size;
 }
 
 static uint8_t *numbers_put_patches(const uint64_t *at, uint32_t rows, const numbers_page *page, unsigned bytes, uint8_t *dst)
@@ -196,20 +217,21 @@ static void numbers_write_packed(const nfl__numbers_work *work, const uint64_t *
 static int numbers_body_packed(nfl__numbers_work *work, const uint64_t *numbers, uint32_t count, uint64_t flip, size_t form_at,
                                nfl__buffer *out)
 {
-    unsigned patch_bytes;
-    size_t size = numbers_plan(work, numbers, count, flip, &patch_bytes);
-    uint8_t *dst = nfl__buffer_room(out, size);
+    if (!work->planned)
+        (void)numbers_plan(work, numbers, count, flip);
+    work->planned = 0;
+    uint8_t *dst = nfl__buffer_room(out, work->plan_size);
     if (!dst)
         return 0;
-    out->data[form_at] |= (uint8_t)(NUMBERS_PACKED | (patch_bytes ? NUMBERS_PATCHED : 0));
-    numbers_write_packed(work, numbers, count, patch_bytes, dst);
+    out->data[form_at] |= (uint8_t)(NUMBERS_PACKED | (work->patch_bytes ? NUMBERS_PATCHED : 0));
+    numbers_write_packed(work, numbers, count, work->patch_bytes, dst);
     return 1;
 }
 
-static int numbers_body_planes(const uint64_t *numbers, uint32_t count, uint64_t min, uint64_t max, size_t form_at,
-                               nfl__buffer *out)
+static int numbers_body_planes(const uint64_t *numbers, uint32_t count, numbers_span span, size_t form_at, nfl__buffer *out)
 {
-    unsigned bytes = (numbers_width(max - min) + 7) / 8;
+    uint64_t min = span.min;
+    unsigned bytes = (numbers_width(span.max - min) + 7) / 8;
     uint8_t *dst = nfl__buffer_room(out, 9 + (size_t)count * bytes);
     if (!dst)
         return 0;
@@ -224,19 +246,18 @@ static int numbers_body_planes(const uint64_t *numbers, uint32_t count, uint64_t
 }
 
 /* The body of a sequence whose head, with the form at `form_at`, is written. */
-static int numbers_write_body(nfl__numbers_work *work, const uint64_t *numbers, uint32_t count, unsigned how, size_t form_at,
-                              nfl__buffer *out)
+static int numbers_write_body(nfl__numbers_work *work, const uint64_t *numbers, uint32_t count, numbers_span span, unsigned how,
+                              size_t form_at, nfl__buffer *out)
 {
-    uint64_t min, max, flip = how & NFL__NUMBERS_SIGNED ? SIGN_BIT : 0;
-    numbers_range(numbers, count, flip, &min, &max);
-    if (min == max) {
+    if (span.min == span.max) {
         uint8_t *dst = nfl__buffer_room(out, 8);
         if (dst)
-            nfl__store_le(dst, min, 8);
+            nfl__store_le(dst, span.min, 8);
         return dst != NULL;
     }
-    return how & NFL__NUMBERS_PLANES ? numbers_body_planes(numbers, count, min, max, form_at, out)
-                                     : numbers_body_packed(work, numbers, count, flip, form_at, out);
+    if (how & NFL__NUMBERS_PLANES)
+        return numbers_body_planes(numbers, count, span, form_at, out);
+    return numbers_body_packed(work, numbers, count, how & NFL__NUMBERS_SIGNED ? SIGN_BIT : 0, form_at, out);
 }
 
 /* --- repetitions --- */
@@ -274,22 +295,22 @@ static uint32_t numbers_dense_dict(nfl__numbers_work *work, const uint64_t *numb
     memset(work->dense, 0, words * sizeof *work->dense);
     for (uint32_t i = 0; i < count; i++)
         work->dense[(numbers[i] - min) / 64] |= UINT64_C(1) << ((numbers[i] - min) % 64);
-    for (uint32_t w = 0; w < words; w++) {
-        work->ranks[w] = distinct;
-        distinct += (uint32_t)__builtin_popcountll(work->dense[w]);
-    }
+    for (uint32_t w = 0; w < words; w++)
+        distinct += numbers_popcount(work->dense[w]);
     return distinct;
 }
 
 static void numbers_dense_codes(nfl__numbers_work *work, const uint64_t *numbers, uint32_t count, uint64_t min, uint32_t span)
 {
-    for (uint32_t w = 0, at = 0; w <= span / 64; w++)
-        for (uint64_t bits = work->dense[w]; bits; bits &= bits - 1)
-            work->dict[at++] = min + w * UINT64_C(64) + (unsigned)__builtin_ctzll(bits);
-    for (uint32_t i = 0; i < count; i++) {
-        uint64_t bit = numbers[i] - min, below = (UINT64_C(1) << (bit % 64)) - 1;
-        work->codes[i] = work->ranks[bit / 64] + (uint32_t)__builtin_popcountll(work->dense[bit / 64] & below);
+    for (uint32_t w = 0, at = 0; w <= span / 64; w++) {
+        for (uint64_t bits = work->dense[w]; bits; bits &= bits - 1, at++) {
+            uint32_t offset = w * 64 + (uint32_t)__builtin_ctzll(bits);
+            work->dict[at] = min + offset;
+            work->ranks[offset] = at;
+        }
     }
+    for (uint32_t i = 0; i < count; i++)
+        work->codes[i] = work->ranks[numbers[i] - min];
 }
 
 /* Codes by appearance of every step-th number; returns how many distinct ones, 0 when more than `most`. */
@@ -299,7 +320,8 @@ static uint32_t numbers_collect(nfl__numbers_work *work, const uint64_t *numbers
     uint32_t distinct = 0;
     memset(work->slots, 0, slots * sizeof *work->slots);
     for (uint32_t i = 0; i < count; i += step) {
-        uint32_t at = (uint32_t)(numbers[i] * UINT64_C(0x9E3779B97F4A7C15) >> 32) & (slots - 1);
+        uint64_t folded = numbers[i] ^ numbers[i] >> 32; /* the upper bits of a product depend on the bits below them */
+        uint32_t at = (uint32_t)(folded * UINT64_C(0x9E3779B97F4A7C15) >> 32) & (slots - 1);
         while (work->slots[at] && work->hashed[work->slots[at] - 1] != numbers[i])
             at = (at + 1) & (slots - 1);
         if (!work->slots[at]) {
@@ -340,32 +362,32 @@ static uint32_t numbers_hashed_dict(nfl__numbers_work *work, const uint64_t *num
     return distinct;
 }
 
-/* What a dictionary spread evenly over `span` takes with its codes, about. */
-static size_t numbers_dict_size(uint32_t count, uint32_t distinct, uint64_t span)
+/* What a dictionary spread evenly over `length` takes with its codes, about. */
+static size_t numbers_dict_size(uint32_t count, uint32_t distinct, uint64_t length)
 {
-    unsigned gap = numbers_width(span / distinct) + 2;
-    return (size_t)count * numbers_width(distinct - 1) / 8 + (size_t)distinct * gap / 8 + 64;
+    unsigned gap = numbers_width(length / distinct) + 2, width = numbers_width(distinct - 1);
+    uint32_t rest = count % PAGE;
+    size_t codes = (count / PAGE) * numbers_packed_size(PAGE, width) + (rest ? numbers_packed_size(rest, width) : 0);
+    return codes + (size_t)numbers_pages(count) * NUMBERS_PAGE_HEAD + (size_t)distinct * gap / 8 + 32;
 }
 
 /* A dictionary in work->dict and work->codes if it makes `numbers` smaller; returns its size, 0 = none. */
-static uint32_t numbers_find_dict(nfl__numbers_work *work, const uint64_t *numbers, uint32_t count, uint64_t flip)
+static uint32_t numbers_find_dict(nfl__numbers_work *work, const uint64_t *numbers, uint32_t count, numbers_span span, uint64_t flip)
 {
-    uint64_t min, max;
-    unsigned patch_bytes;
-    numbers_range(numbers, count, flip, &min, &max);
-    if (max - min < 2)
+    uint64_t length = span.max - span.min;
+    uint32_t distinct;
+    if (length < 2)
         return 0;
-    if (max - min < DENSE) {
-        uint32_t distinct = numbers_dense_dict(work, numbers, count, min, (uint32_t)(max - min));
-        if (numbers_dict_size(count, distinct, max - min) >= (size_t)count * numbers_width(max - min) / 8)
-            return 0;
-        numbers_dense_codes(work, numbers, count, min, (uint32_t)(max - min));
-        return numbers_dict_size(count, distinct, max - min) < numbers_plan(work, numbers, count, flip, &patch_bytes) ? distinct : 0;
-    }
-    uint32_t distinct = numbers_hashed_dict(work, numbers, count);
-    if (!distinct)
+    if (length >= DENSE)
+        distinct = numbers_hashed_dict(work, numbers, count);
+    else /* leaving out repetitions leaves the dictionary as it is */
+        distinct = work->dense_count ? work->dense_count : numbers_dense_dict(work, numbers, count, span.min, (uint32_t)length);
+    if (!distinct || numbers_dict_size(count, distinct, length) >= numbers_plan(work, numbers, count, flip))
         return 0;
-    return numbers_dict_size(count, distinct, max - min) < numbers_plan(work, numbers, count, flip, &patch_bytes) ? distinct : 0;
+    if (length < DENSE)
+        numbers_dense_codes(work, numbers, count, span.min, (uint32_t)length);
+    work->planned = 0;
+    return distinct;
 }
 
 static void numbers_difference(const uint64_t *numbers, uint32_t count, uint64_t *differences)
@@ -382,24 +404,27 @@ static int numbers_write_sorted(nfl__numbers_work *work, const uint64_t *numbers
     uint8_t *form = nfl__buffer_room(out, 1);
     if (!form)
         return 0;
+    work->planned = 0;
     *form = NUMBERS_SUMMED;
     numbers_difference(numbers, count, work->sums);
-    return numbers_write_body(work, work->sums, count, how & NFL__NUMBERS_PLANES, form_at, out);
+    numbers_span span = numbers_range(work->sums, count, 0);
+    return numbers_write_body(work, work->sums, count, span, how & NFL__NUMBERS_PLANES, form_at, out);
 }
 
 /* --- sequences --- */
 
 /* Is a bitmap smaller than the numbers that it saves? */
-static int numbers_repeats_pay(nfl__numbers_work *work, const uint64_t *numbers, uint32_t count, uint64_t flip)
+static int numbers_repeats_pay(nfl__numbers_work *work, const uint64_t *numbers, uint32_t count, numbers_span span)
 {
     uint32_t repeats = numbers_count_repeats(numbers, count);
-    uint64_t min, max;
+    uint64_t length = span.max - span.min;
     if (repeats <= count / 8 || repeats == count - 1)
         return 0;
-    numbers_range(numbers, count, flip, &min, &max);
-    unsigned bits = numbers_width(max - min); /* of a number, by range or in a dictionary */
-    if (max - min < DENSE)
-        bits = numbers_width(numbers_dense_dict(work, numbers, count, min, (uint32_t)(max - min)) - 1);
+    unsigned bits = numbers_width(length); /* of a number, by range or in a dictionary */
+    if (length < DENSE) {
+        work->dense_count = numbers_dense_dict(work, numbers, count, span.min, (uint32_t)length);
+        bits = numbers_width(work->dense_count - 1);
+    }
     return (uint64_t)repeats * bits > count;
 }
 
@@ -412,10 +437,13 @@ int nfl__numbers_write(nfl__numbers_work *work, const uint64_t *numbers, uint32_
     if (!dst)
         return 0;
     *dst = 0;
-    if (how & NFL__NUMBERS_SIMPLE)
-        return numbers_write_body(work, numbers, count, how, form_at, out);
+    work->planned = 0;
+    work->dense_count = 0;
     uint64_t flip = how & NFL__NUMBERS_SIGNED ? SIGN_BIT : 0;
-    if (numbers_repeats_pay(work, numbers, count, flip)) {
+    numbers_span span = numbers_range(numbers, count, flip);
+    if (how & NFL__NUMBERS_SIMPLE)
+        return numbers_write_body(work, numbers, count, span, how, form_at, out);
+    if (numbers_repeats_pay(work, numbers, count, span)) {
         dst = nfl__buffer_room(out, 4 + ((size_t)count + 7) / 8);
         if (!dst)
             return 0;
@@ -425,14 +453,14 @@ int nfl__numbers_write(nfl__numbers_work *work, const uint64_t *numbers, uint32_
         numbers = work->stored;
         count = stored;
     }
-    uint32_t distinct = numbers_find_dict(work, numbers, count, flip);
+    uint32_t distinct = numbers_find_dict(work, numbers, count, span, flip);
     if (!distinct)
-        return numbers_write_body(work, numbers, count, how, form_at, out);
+        return numbers_write_body(work, numbers, count, span, how, form_at, out);
     out->data[form_at] |= NUMBERS_DICT;
     dst = nfl__buffer_room(out, 4);
     if (!dst)
         return 0;
     nfl__store_le(dst, distinct, 4);
     return numbers_write_sorted(work, work->dict, distinct, how, out) &&
-           numbers_write_body(work, work->codes, count, how & ~NFL__NUMBERS_SIGNED, form_at, out);
+           numbers_write_body(work, work->codes, count, (numbers_span){0, distinct - 1}, how & ~NFL__NUMBERS_SIGNED, form_at, out);
 }

@@ -44,7 +44,7 @@ static void build(nfl__memory *memory, const uint32_t *rows, size_t blocks, nfl_
             test_numbered_flow(next++, &flow);
             if (!nfl__columns_reserve(columns[b], nfl__columns_fields_of(&flow)))
                 abort();
-            nfl__columns_add(columns[b], &flow);
+            nfl__columns_add(columns[b], &flow, 1, sizeof flow);
         }
     }
     build_columns(columns, blocks, NFL__SEGMENT_FAST, out, &extent);
@@ -179,7 +179,7 @@ static void check_shapes(test_random *random, unsigned level, uint32_t rows)
         shaped_flow(random, shapes, shaped_fields(random, holes), i, &flows[i]);
         if (!nfl__columns_reserve(columns, nfl__columns_fields_of(&flows[i])))
             abort();
-        nfl__columns_add(columns, &flows[i]);
+        nfl__columns_add(columns, &flows[i], 1, sizeof *flows);
     }
     build_columns(&columns, 1, level, &bytes, &extent);
     nfl__loader_init(&loader, &memory);
