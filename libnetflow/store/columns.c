@@ -196,6 +196,52 @@ void nfl__columns_add(nfl__columns *columns, const nfl_flow *flows, uint32_t n, 
     columns->rows += n;
 }
 
+/* n values of a column, 0 for rows without the field. */
+static void columns_copy_values(uint8_t *dst, const nfl__column *column, uint32_t from, uint32_t n)
+{
+    size_t width = column->width;
+    if (column->form == NFL__COLUMN_PLAIN) {
+        memcpy(dst, (const uint8_t *)column->values + from * width, n * width);
+        return;
+    }
+    for (uint32_t i = 0; i < n; i++) {
+        if (nfl__column_has(column, from + i))
+            columns_copy(dst + i * width, nfl__column_at(column, from + i), width);
+        else
+            memset(dst + i * width, 0, width);
+    }
+}
+
+static void columns_copy_valid(uint64_t *valid, uint32_t at, const nfl__column *column, uint32_t from, uint32_t n)
+{
+    for (uint32_t i = 0; i < n; i++)
+        if (nfl__column_has(column, from + i))
+            nfl__bit_set(valid, at + i);
+}
+
+int nfl__columns_append(nfl__columns *columns, const nfl__batch *batch, uint32_t from, uint32_t n)
+{
+    uint64_t fields = 0;
+    for (uint32_t f = 0; f < NFL_FIELD_STORED_COUNT; f++)
+        if (batch->columns[f].form != NFL__COLUMN_NULL)
+            fields |= NFL_HAS(f);
+    if (!nfl__columns_reserve(columns, fields))
+        return 0;
+    for (uint64_t left = columns->fields; left; left &= left - 1) {
+        unsigned f = (unsigned)__builtin_ctzll(left);
+        size_t width = nfl__field_slots[f].width;
+        uint8_t *dst = (uint8_t *)columns->values[f] + columns->rows * width;
+        if (!(fields & NFL_HAS(f))) {
+            memset(dst, 0, n * width);
+            continue;
+        }
+        columns_copy_values(dst, &batch->columns[f], from, n);
+        columns_copy_valid(columns->valid[f], columns->rows, &batch->columns[f], from, n);
+    }
+    columns->rows += n;
+    return 1;
+}
+
 void nfl__columns_view(const nfl__columns *columns, uint32_t rows, uint32_t field, nfl__column *out)
 {
     memset(out, 0, sizeof *out);

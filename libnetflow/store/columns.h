@@ -54,6 +54,10 @@ int nfl__columns_reserve(nfl__columns *columns, uint64_t fields);
 #define NFL__COLUMNS_STEP 64u
 void nfl__columns_add(nfl__columns *columns, const nfl_flow *flows, uint32_t n, size_t stride);
 
+/* Add rows from .. from + n - 1 of a batch with all columns loaded; there is room, memory is made as needed. 0 when out of
+ * memory (nothing is added). */
+int nfl__columns_append(nfl__columns *columns, const nfl__batch *batch, uint32_t from, uint32_t n);
+
 /* The first `rows` rows of a field as a batch column. */
 void nfl__columns_view(const nfl__columns *columns, uint32_t rows, uint32_t field, nfl__column *out);
 

@@ -27,7 +27,10 @@ void nfl__snapshot_free(nfl__snapshot *snapshot, nfl__memory *memory)
     nfl__delete(memory, snapshot->entries, snapshot->entry_count, sizeof *snapshot->entries);
     nfl__delete(memory, snapshot->tails, snapshot->tail_count, sizeof *snapshot->tails);
     nfl__delete(memory, snapshot->tail_rows, snapshot->tail_count, sizeof *snapshot->tail_rows);
+    if (snapshot->files && snapshot->lock >= 0)
+        snapshot->files->close(snapshot->files->ctx, snapshot->lock);
     memset(snapshot, 0, sizeof *snapshot);
+    snapshot->lock = -1;
 }
 
 /* Can any row of these extents match? Everything else about them is unknown. */
@@ -40,7 +43,7 @@ static int source_may_match(const file_source *s, const nfl__extent *extent)
     return nfl__filter_may_match(s->filter, zones);
 }
 
-/* A segment's file is not there: fine if the manifest does not name it any more, because it was expired since. */
+/* A segment's file is not there: fine if it was expired since. */
 static nfl_status source_missing(file_source *s, const nfl__segment_entry *entry, const char *name, nfl_error *err)
 {
     nfl__manifest manifest;
@@ -48,8 +51,12 @@ static nfl_status source_missing(file_source *s, const nfl__segment_entry *entry
     NFL_TRY(nfl__manifest_read(&manifest, s->files, s->root, &s->memory, err));
     for (size_t i = 0; i < manifest.count; i++)
         named |= manifest.segments[i].id == entry->id;
+    int expired = !named && entry->extent.received_max < manifest.expired_before_us;
     nfl__manifest_free(&manifest, &s->memory);
-    return named ? nfl__fail(err, NFL_E_CORRUPT, NFL_NO_OFFSET, "%s is missing", name) : NFL_OK;
+    if (expired)
+        return NFL_OK;
+    return nfl__fail(err, NFL_E_CORRUPT, NFL_NO_OFFSET, "%s is missing%s", name,
+                     named ? "" : ": it was merged into another segment while it was being read; ask again");
 }
 
 static nfl_status source_open_segment(file_source *s, const nfl__segment_entry *entry, nfl_error *err)

@@ -34,4 +34,13 @@ static inline size_t numbers_packed_size(uint32_t rows, unsigned width)
     return width <= 32 ? nfl__bitpack_size(rows, width) : nfl__bitpack_size(rows, 32) + nfl__bitpack_size(rows, width - 32);
 }
 
+/* Bits set. The builtin is a call into a table look-up on machines whose baseline lacks the instruction. */
+static inline uint32_t numbers_popcount(uint64_t bits)
+{
+    bits -= bits >> 1 & UINT64_C(0x5555555555555555);
+    bits = (bits & UINT64_C(0x3333333333333333)) + (bits >> 2 & UINT64_C(0x3333333333333333));
+    bits = (bits + (bits >> 4)) & UINT64_C(0x0f0f0f0f0f0f0f0f);
+    return (uint32_t)(bits * UINT64_C(0x0101010101010101) >> 56);
+}
+
 #endif

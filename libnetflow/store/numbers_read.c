@@ -12,11 +12,12 @@ static int numbers_open_repeat(nfl__numbers *n, nfl__rd *rd)
     if (!n->repeat || n->stored == 0 || n->stored > n->count || !(n->repeat[0] & 1))
         return 0;
     uint32_t set = 0; /* what the bitmap asks for must be there */
-    for (uint32_t i = 0; i < n->count; i += 8) {
-        uint32_t bits = n->repeat[i / 8];
-        if (n->count - i < 8)
-            bits &= (1u << (n->count - i)) - 1;
-        set += (uint32_t)__builtin_popcount(bits);
+    for (uint32_t i = 0; i < n->count; i += 64) {
+        uint32_t left = n->count - i;
+        uint64_t bits = 0;
+        for (uint32_t b = 0; b < 64 && b < left; b += 8)
+            bits |= (uint64_t)n->repeat[(i + b) / 8] << b;
+        set += numbers_popcount(left < 64 ? bits & ((UINT64_C(1) << left) - 1) : bits);
     }
     return set == n->stored;
 }

@@ -80,13 +80,9 @@ nfl__numbers_work *nfl__numbers_work_new(nfl__memory *memory, uint32_t count)
     return NULL;
 }
 
-/* Bits set. The builtin is a call into a table look-up on machines whose baseline lacks the instruction. */
-static uint32_t numbers_popcount(uint64_t bits)
+static uint64_t numbers_flip(unsigned how)
 {
-    bits -= bits >> 1 & UINT64_C(0x5555555555555555);
-    bits = (bits & UINT64_C(0x3333333333333333)) + (bits >> 2 & UINT64_C(0x3333333333333333));
-    bits = (bits + (bits >> 4)) & UINT64_C(0x0f0f0f0f0f0f0f0f);
-    return (uint32_t)(bits * UINT64_C(0x0101010101010101) >> 56);
+    return how & NFL__NUMBERS_SIGNED ? SIGN_BIT : 0;
 }
 
 /* Bits that hold every number up to max. */
@@ -257,7 +253,7 @@ static int numbers_write_body(nfl__numbers_work *work, const uint64_t *numbers, 
     }
     if (how & NFL__NUMBERS_PLANES)
         return numbers_body_planes(numbers, count, span, form_at, out);
-    return numbers_body_packed(work, numbers, count, how & NFL__NUMBERS_SIGNED ? SIGN_BIT : 0, form_at, out);
+    return numbers_body_packed(work, numbers, count, numbers_flip(how), form_at, out);
 }
 
 /* --- repetitions --- */
@@ -372,7 +368,7 @@ static size_t numbers_dict_size(uint32_t count, uint32_t distinct, uint64_t leng
 }
 
 /* A dictionary in work->dict and work->codes if it makes `numbers` smaller; returns its size, 0 = none. */
-static uint32_t numbers_find_dict(nfl__numbers_work *work, const uint64_t *numbers, uint32_t count, numbers_span span, uint64_t flip)
+static uint32_t numbers_find_dict(nfl__numbers_work *work, const uint64_t *numbers, uint32_t count, numbers_span span, unsigned how)
 {
     uint64_t length = span.max - span.min;
     uint32_t distinct;
@@ -382,7 +378,11 @@ static uint32_t numbers_find_dict(nfl__numbers_work *work, const uint64_t *numbe
         distinct = numbers_hashed_dict(work, numbers, count);
     else /* leaving out repetitions leaves the dictionary as it is */
         distinct = work->dense_count ? work->dense_count : numbers_dense_dict(work, numbers, count, span.min, (uint32_t)length);
-    if (!distinct || numbers_dict_size(count, distinct, length) >= numbers_plan(work, numbers, count, flip))
+    if (!distinct)
+        return 0;
+    size_t without = how & NFL__NUMBERS_PLANES ? (size_t)count * numbers_width(length) / 8
+                                               : numbers_plan(work, numbers, count, numbers_flip(how));
+    if (numbers_dict_size(count, distinct, length) >= without)
         return 0;
     if (length < DENSE)
         numbers_dense_codes(work, numbers, count, span.min, (uint32_t)length);
@@ -439,8 +439,7 @@ int nfl__numbers_write(nfl__numbers_work *work, const uint64_t *numbers, uint32_
     *dst = 0;
     work->planned = 0;
     work->dense_count = 0;
-    uint64_t flip = how & NFL__NUMBERS_SIGNED ? SIGN_BIT : 0;
-    numbers_span span = numbers_range(numbers, count, flip);
+    numbers_span span = numbers_range(numbers, count, numbers_flip(how));
     if (how & NFL__NUMBERS_SIMPLE)
         return numbers_write_body(work, numbers, count, span, how, form_at, out);
     if (numbers_repeats_pay(work, numbers, count, span)) {
@@ -453,7 +452,7 @@ int nfl__numbers_write(nfl__numbers_work *work, const uint64_t *numbers, uint32_
         numbers = work->stored;
         count = stored;
     }
-    uint32_t distinct = numbers_find_dict(work, numbers, count, span, flip);
+    uint32_t distinct = numbers_find_dict(work, numbers, count, span, how);
     if (!distinct)
         return numbers_write_body(work, numbers, count, span, how, form_at, out);
     out->data[form_at] |= NUMBERS_DICT;

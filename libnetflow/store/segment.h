@@ -44,7 +44,13 @@ typedef struct nfl__segment_builder nfl__segment_builder;
 nfl__segment_builder *nfl__segment_builder_new(const nfl_alloc *alloc); /* NULL when out of memory */
 void nfl__segment_builder_free(nfl__segment_builder *builder);
 
-/* Encode blocks. *bytes is the file, owned by the builder and valid until its next call. *extent and *digest describe it. */
+/* A segment block by block. After a failure start again. */
+nfl_status nfl__segment_start(nfl__segment_builder *builder, unsigned level, nfl_error *err);
+nfl_status nfl__segment_add(nfl__segment_builder *builder, const nfl__columns *block, nfl_error *err);
+nfl_status nfl__segment_finish(nfl__segment_builder *builder, const nfl__buffer **bytes, nfl__extent *extent, uint64_t *digest,
+                               nfl_error *err);
+
+/* All at once. *bytes is the file, owned by the builder and valid until its next call. *extent and *digest describe it. */
 nfl_status nfl__segment_build(nfl__segment_builder *builder, nfl__columns *const *blocks, size_t count, unsigned level,
                               const nfl__buffer **bytes, nfl__extent *extent, uint64_t *digest, nfl_error *err);
 

@@ -14,6 +14,8 @@ struct nfl__segment_builder {
     nfl__encoder *encoder;
     uint32_t encoder_rows;
     unsigned level;
+    uint32_t blocks;
+    nfl__extent extent;
     nfl__buffer out;
     nfl__buffer directory;
     nfl__buffer planes;     /* a chunk in the form that compresses well */
@@ -178,18 +180,20 @@ static nfl_status build_block(segment_builder *b, const nfl__columns *columns)
     return NFL_OK;
 }
 
-static nfl_status build_directory_head(segment_builder *b, const nfl__extent *extent, size_t blocks)
+/* The head of the directory, for which room was left. */
+static void build_directory_head(segment_builder *b)
 {
-    NFL_TRY(build_number(b, &b->directory, extent->rows, 8));
-    NFL_TRY(build_number(b, &b->directory, (uint64_t)extent->received_min, 8));
-    NFL_TRY(build_number(b, &b->directory, (uint64_t)extent->received_max, 8));
-    NFL_TRY(build_number(b, &b->directory, (uint64_t)extent->first_min, 8));
-    NFL_TRY(build_number(b, &b->directory, (uint64_t)extent->first_max, 8));
-    return build_number(b, &b->directory, blocks, 8);
+    uint8_t *dst = b->directory.data;
+    nfl__store_le(dst, b->extent.rows, 8);
+    nfl__store_le(dst + 8, (uint64_t)b->extent.received_min, 8);
+    nfl__store_le(dst + 16, (uint64_t)b->extent.received_max, 8);
+    nfl__store_le(dst + 24, (uint64_t)b->extent.first_min, 8);
+    nfl__store_le(dst + 32, (uint64_t)b->extent.first_max, 8);
+    nfl__store_le(dst + 40, b->blocks, 8);
 }
 
 /* Directory section, section table, footer. */
-static nfl_status build_end(segment_builder *b, const nfl__extent *extent, uint64_t *digest)
+static nfl_status build_end(segment_builder *b, uint64_t *digest)
 {
     uint64_t directory_at = b->out.len;
     NFL_TRY(build_bytes(b, &b->out, b->directory.data, b->directory.len));
@@ -205,7 +209,7 @@ static nfl_status build_end(segment_builder *b, const nfl__extent *extent, uint6
     NFL_TRY(build_number(b, &b->out, 1, 4));
     NFL_TRY(build_number(b, &b->out, SEGMENT_VERSION, 4));
     NFL_TRY(build_number(b, &b->out, *digest, 8));
-    NFL_TRY(build_number(b, &b->out, extent->rows, 8));
+    NFL_TRY(build_number(b, &b->out, b->extent.rows, 8));
     NFL_TRY(build_number(b, &b->out, table_hash, 8));
     return build_bytes(b, &b->out, SEGMENT_END_MAGIC, 8);
 }
@@ -219,20 +223,6 @@ static void build_add_extent(nfl__extent *extent, const nfl__columns *columns)
     }
 }
 
-static nfl_status build_all(segment_builder *b, nfl__columns *const *blocks, size_t count, nfl__extent *extent, uint64_t *digest)
-{
-    uint8_t head[SEGMENT_HEAD] = SEGMENT_MAGIC;
-    nfl__store_le(head + 8, SEGMENT_VERSION, 4);
-    NFL_TRY(build_bytes(b, &b->out, head, sizeof head));
-    memset(extent, 0, sizeof *extent);
-    for (size_t i = 0; i < count; i++)
-        build_add_extent(extent, blocks[i]);
-    NFL_TRY(build_directory_head(b, extent, count));
-    for (size_t i = 0; i < count; i++)
-        NFL_TRY(build_block(b, blocks[i]));
-    return build_end(b, extent, digest);
-}
-
 /* An encoder for blocks of so many rows. */
 static nfl_status build_prepare(segment_builder *b, uint32_t rows)
 {
@@ -244,17 +234,44 @@ static nfl_status build_prepare(segment_builder *b, uint32_t rows)
     return b->encoder ? NFL_OK : build_nomem(b);
 }
 
-nfl_status nfl__segment_build(nfl__segment_builder *b, nfl__columns *const *blocks, size_t count, unsigned level,
-                              const nfl__buffer **bytes, nfl__extent *extent, uint64_t *digest, nfl_error *err)
+nfl_status nfl__segment_start(nfl__segment_builder *b, unsigned level, nfl_error *err)
 {
-    uint32_t rows = 0; /* of the largest block */
-    for (size_t i = 0; i < count; i++)
-        rows = blocks[i]->rows > rows ? blocks[i]->rows : rows;
+    uint8_t head[SEGMENT_HEAD] = SEGMENT_MAGIC;
     b->err = err;
     b->level = level;
     b->out.len = b->directory.len = 0;
-    NFL_TRY(build_prepare(b, rows));
-    NFL_TRY(build_all(b, blocks, count, extent, digest));
+    b->blocks = 0;
+    memset(&b->extent, 0, sizeof b->extent);
+    nfl__store_le(head + 8, SEGMENT_VERSION, 4);
+    NFL_TRY(build_bytes(b, &b->out, head, sizeof head));
+    return nfl__buffer_room(&b->directory, SEGMENT_DIRECTORY_HEAD) ? NFL_OK : build_nomem(b);
+}
+
+nfl_status nfl__segment_add(nfl__segment_builder *b, const nfl__columns *block, nfl_error *err)
+{
+    b->err = err;
+    NFL_TRY(build_prepare(b, block->rows));
+    build_add_extent(&b->extent, block);
+    b->blocks++;
+    return build_block(b, block);
+}
+
+nfl_status nfl__segment_finish(nfl__segment_builder *b, const nfl__buffer **bytes, nfl__extent *extent, uint64_t *digest,
+                               nfl_error *err)
+{
+    b->err = err;
+    build_directory_head(b);
+    NFL_TRY(build_end(b, digest));
     *bytes = &b->out;
+    *extent = b->extent;
     return NFL_OK;
+}
+
+nfl_status nfl__segment_build(nfl__segment_builder *b, nfl__columns *const *blocks, size_t count, unsigned level,
+                              const nfl__buffer **bytes, nfl__extent *extent, uint64_t *digest, nfl_error *err)
+{
+    NFL_TRY(nfl__segment_start(b, level, err));
+    for (size_t i = 0; i < count; i++)
+        NFL_TRY(nfl__segment_add(b, blocks[i], err));
+    return nfl__segment_finish(b, bytes, extent, digest, err);
 }

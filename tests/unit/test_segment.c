@@ -312,7 +312,7 @@ static void test_a_segment_cut_anywhere_is_refused(void)
 
 static void test_a_manifest_with_longer_entries_is_read(void)
 {
-    enum { HEAD = 48, ENTRY = 64, LONGER = 80 };
+    enum { HEAD = 56, ENTRY = 72, LONGER = 88 };
     uint8_t bytes[HEAD + 2 * LONGER + 8] = "NFLMAN1\n";
     nfl__memory memory;
     nfl__memory_init(&memory, NULL, 0);
@@ -321,7 +321,7 @@ static void test_a_manifest_with_longer_entries_is_read(void)
     nfl__store_le(bytes + 8, 1, 4);
     nfl__store_le(bytes + 12, LONGER, 4);
     nfl__store_le(bytes + 24, 9, 8);
-    nfl__store_le(bytes + 40, 2, 8);
+    nfl__store_le(bytes + 48, 2, 8);
     nfl__store_le(bytes + HEAD, 5, 8);
     nfl__store_le(bytes + HEAD + LONGER, 6, 8);
     memset(bytes + HEAD + ENTRY, 0xff, LONGER - ENTRY);
