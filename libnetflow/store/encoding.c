@@ -89,6 +89,11 @@ nfl__encoder *nfl__encoder_new(nfl__memory *memory, uint32_t rows)
     return NULL;
 }
 
+struct nfl__numbers_work *nfl__encoder_work(const nfl__encoder *e)
+{
+    return e->work;
+}
+
 /* --- what columns have in common --- */
 
 /* Are the bits of two columns alike, or opposite (`flip` all ones)? */
@@ -114,16 +119,27 @@ static int encoding_share_rows(const nfl__encoder *e, uint32_t a, uint32_t b)
     return encoding_is_all_valid(e, a) || encoding_same_bits(x->valid, y->valid, 0, e->block->rows);
 }
 
+/* Addresses of both sides, or of the one there is: for pairs, for what follows from them, and for the segment's index. */
 static void encoding_collect_sides(nfl__encoder *e)
 {
-    nfl__column src = e->block->columns[NFL_FIELD_SRC], dst = e->block->columns[NFL_FIELD_DST];
-    e->sides_ready = encoding_share_rows(e, NFL_FIELD_SRC, NFL_FIELD_DST);
-    if (!e->sides_ready)
-        return;
-    if (encoding_is_all_valid(e, NFL_FIELD_SRC))
-        src.valid = dst.valid = NULL;
-    nfl__addresses_collect(&e->addresses[SIDES], &src, &dst, e->block->rows);
-    e->sides_ready = e->addresses[SIDES].count <= CODES_MAX;
+    nfl__column sides[2] = {e->block->columns[NFL_FIELD_SRC], e->block->columns[NFL_FIELD_DST]};
+    int has_src = sides[0].form == NFL__COLUMN_PLAIN, has_dst = sides[1].form == NFL__COLUMN_PLAIN;
+    for (int i = 0; i < 2; i++)
+        if (encoding_is_all_valid(e, i ? NFL_FIELD_DST : NFL_FIELD_SRC))
+            sides[i].valid = NULL;
+    e->addresses[SIDES].count = 0;
+    if (has_src || has_dst)
+        nfl__addresses_collect(&e->addresses[SIDES], &sides[has_src ? 0 : 1], has_src && has_dst ? &sides[1] : NULL, e->block->rows);
+    e->sides_ready = encoding_share_rows(e, NFL_FIELD_SRC, NFL_FIELD_DST) && e->addresses[SIDES].count <= CODES_MAX;
+}
+
+const struct nfl__addresses *nfl__encoder_sides(const nfl__encoder *e, const uint32_t *codes[2])
+{
+    const nfl__addresses *sides = &e->addresses[SIDES];
+    int has_src = e->block->columns[NFL_FIELD_SRC].form == NFL__COLUMN_PLAIN;
+    codes[0] = has_src ? sides->codes[0] : NULL;
+    codes[1] = e->block->columns[NFL_FIELD_DST].form != NFL__COLUMN_PLAIN ? NULL : sides->codes[has_src];
+    return sides;
 }
 
 static void encoding_collect_exporter(nfl__encoder *e)

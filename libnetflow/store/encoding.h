@@ -64,8 +64,17 @@ typedef struct nfl__encoder nfl__encoder;
 nfl__encoder *nfl__encoder_new(nfl__memory *memory, uint32_t rows); /* NULL when out of memory */
 void nfl__encoder_free(nfl__encoder *encoder, nfl__memory *memory);
 
+/* Its working memory for sequences of numbers. */
+struct nfl__numbers_work;
+struct nfl__numbers_work *nfl__encoder_work(const nfl__encoder *encoder);
+
 /* Start a block. Its columns have the form PLAIN or NULL and stay as they are until it is done. */
 void nfl__encoder_start(nfl__encoder *encoder, const nfl__batch *block);
+
+/* The distinct source and destination addresses of the block; codes[0] and codes[1]: for each row the position of its source and
+ * destination among them (that of a row before, if it has none), NULL if no row has one. */
+struct nfl__addresses;
+const struct nfl__addresses *nfl__encoder_sides(const nfl__encoder *encoder, const uint32_t *codes[2]);
 
 /* Append the chunk of a column that is not NULL to `out`. Planes: make it larger, but better to compress. PARTNER
  * appends nothing: its chunk is that of the reference. 0 when out of memory. */

@@ -1,7 +1,9 @@
 #include "store/file_source.h"
 
 #include "base/error.h"
+#include "query/filter_address.h"
 #include "query/filter_plan.h"
+#include "store/address_index.h"
 #include "store/segment.h"
 
 typedef struct file_source {
@@ -15,6 +17,9 @@ typedef struct file_source {
     size_t next_tail;
     nfl__segment segment; /* file -1 = none open */
     uint32_t next_block;
+    uint64_t may_match;    /* groups of its blocks, by the addresses they have */
+    uint32_t blocks_a_bit;
+    int has_address;       /* the filter says something about addresses */
     const nfl__block *block;      /* the current one is of the open segment ... */
     const nfl__columns *columns;  /* ... or not sealed */
     nfl__loader loader;
@@ -59,16 +64,47 @@ static nfl_status source_missing(file_source *s, const nfl__segment_entry *entry
                      named ? "" : ": it was merged into another segment while it was being read; ask again");
 }
 
+static nfl_status source_find_address(void *ctx, uint32_t field, const nfl__range *ranges, uint32_t count, uint64_t *bits,
+                                      nfl_error *err)
+{
+    return nfl__address_index_find(ctx, ranges, count, field == NFL_FIELD_DST, bits, err);
+}
+
+/* Which blocks may match, by the addresses that the filter names. */
+static nfl_status source_look_up(file_source *s, nfl_error *err)
+{
+    nfl__address_index index;
+    s->may_match = UINT64_MAX;
+    s->blocks_a_bit = 1;
+    if (!s->has_address || s->segment.addresses.len == 0)
+        return NFL_OK;
+    NFL_TRY(nfl__address_index_open(&index, &s->memory, nfl__segment_read_index, &s->segment, s->segment.addresses.len, err));
+    nfl_status status = nfl__filter_address_bits(s->filter, source_find_address, &index, &s->may_match, err);
+    s->blocks_a_bit = index.blocks_a_bit;
+    nfl__address_index_close(&index);
+    return status;
+}
+
+static int source_has_address(const file_source *s, uint32_t block)
+{
+    uint32_t bit = block / s->blocks_a_bit;
+    return bit > 63 || s->may_match >> bit & 1;
+}
+
 static nfl_status source_open_segment(file_source *s, const nfl__segment_entry *entry, nfl_error *err)
 {
     char name[NFL__NAME_SIZE];
     nfl_error why;
     nfl__segment_name(entry, name);
-    nfl_status status = nfl__segment_open(&s->segment, s->files, s->root, name, &s->memory, &why);
+    nfl_status status = nfl__segment_open_ends(&s->segment, s->files, s->root, name, &s->memory, &why);
     if (status == NFL_E_NOT_FOUND)
         return source_missing(s, entry, name, err);
     if (status == NFL_OK && s->segment.digest != entry->digest)
         status = nfl__fail(&why, NFL_E_CORRUPT, NFL_NO_OFFSET, "%s: not the file that the manifest names", name);
+    if (status == NFL_OK)
+        status = source_look_up(s, &why);
+    if (status == NFL_OK && s->may_match)
+        status = nfl__segment_read_blocks(&s->segment, &why);
     if (status != NFL_OK && err)
         *err = why;
     return status;
@@ -86,8 +122,11 @@ static nfl_status source_next_segment(file_source *s, nfl_error *err)
         }
         NFL_TRY(source_open_segment(s, entry, err));
         s->next_block = 0;
-        if (s->segment.file >= 0)
+        if (s->segment.file >= 0 && s->may_match)
             return NFL_OK;
+        if (s->segment.file >= 0)
+            s->source.blocks_skipped += (entry->extent.rows + NFL__BATCH_ROWS - 1) / NFL__BATCH_ROWS;
+        nfl__segment_close(&s->segment);
     }
     return NFL_DONE;
 }
@@ -102,7 +141,7 @@ static nfl_status source_next_sealed(file_source *s, nfl_error *err)
         }
         while (s->next_block < s->segment.block_count) {
             s->block = &s->segment.blocks[s->next_block++];
-            if (nfl__filter_may_match(s->filter, s->block->zones)) {
+            if (source_has_address(s, s->next_block - 1) && nfl__filter_may_match(s->filter, s->block->zones)) {
                 s->source.batch.rows = s->block->rows;
                 return NFL_OK;
             }
@@ -169,6 +208,7 @@ nfl_status nfl__file_source_new(const nfl_alloc *alloc, const nfl__files *files,
     s->filter = filter;
     s->snapshot = *snapshot;
     s->segment.file = -1;
+    s->has_address = nfl__filter_has_address(filter);
     nfl__loader_init(&s->loader, &s->memory);
     *out = &s->source;
     return NFL_OK;

@@ -32,7 +32,7 @@
 
 /* --- writing --- */
 
-/* Working memory for sequences of up to `count` numbers: about 30 bytes a number. */
+/* Working memory for sequences of up to `count` numbers, or a page if that is more: 40 bytes a number and 600 kB. */
 typedef struct nfl__numbers_work nfl__numbers_work;
 nfl__numbers_work *nfl__numbers_work_new(nfl__memory *memory, uint32_t count); /* NULL when out of memory */
 void nfl__numbers_work_free(nfl__numbers_work *work, nfl__memory *memory);

@@ -65,6 +65,8 @@ nfl__numbers_work *nfl__numbers_work_new(nfl__memory *memory, uint32_t count)
     nfl__numbers_work *work = nfl__new(memory, 1, sizeof *work);
     if (!work)
         return NULL;
+    if (count < PAGE) /* a page always fits */
+        count = PAGE;
     work->capacity = count;
     int good = (work->stored = nfl__new(memory, count, sizeof *work->stored)) != NULL;
     good &= (work->codes = nfl__new(memory, count, sizeof *work->codes)) != NULL;

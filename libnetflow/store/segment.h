@@ -2,7 +2,7 @@
  *
  *   head      magic "NFLSEG1\n" | version u32 | 0 u32                                              16 bytes
  *   chunks    one per column and block (encoding.h), in any order
- *   sections  the directory, and whatever later versions add
+ *   sections  1 the directory, 2 the address index (address_index.h), and whatever later versions add
  *   table     per section: type u32 | flags u32 | offset u64 | length u64 | XXH64 of it u64        32 bytes each
  *   footer    table offset u64 | sections u32 | version u32 | digest u64 | rows u64 | XXH64 of the table u64 |
  *             magic "NFLSEGE\n"                                                                    48 bytes
@@ -70,6 +70,10 @@ typedef struct nfl__block {
     nfl__zone zones[NFL_FIELD_STORED_COUNT];
 } nfl__block;
 
+typedef struct nfl__section {
+    uint64_t offset, len, hash;
+} nfl__section;
+
 /* A segment opened for reading. */
 typedef struct nfl__segment {
     const nfl__files *files;
@@ -78,7 +82,8 @@ typedef struct nfl__segment {
     char name[NFL__NAME_SIZE];
     uint64_t size;
     uint64_t digest; /* as the footer says */
-    nfl__extent extent;
+    nfl__section directory, addresses;
+    nfl__extent extent; /* before the blocks are read: rows only */
     nfl__block *blocks;
     uint32_t block_count;
 } nfl__segment;
@@ -87,6 +92,14 @@ typedef struct nfl__segment {
 nfl_status nfl__segment_open(nfl__segment *segment, const nfl__files *files, int root, const char *name,
                              nfl__memory *memory, nfl_error *err);
 void nfl__segment_close(nfl__segment *segment);
+
+/* The same in two steps, for who may not need the blocks. */
+nfl_status nfl__segment_open_ends(nfl__segment *segment, const nfl__files *files, int root, const char *name,
+                                  nfl__memory *memory, nfl_error *err);
+nfl_status nfl__segment_read_blocks(nfl__segment *segment, nfl_error *err);
+
+/* nfl__index_read over a segment, for nfl__address_index_open(); there is an index if addresses.len is not 0. */
+nfl_status nfl__segment_read_index(void *segment, void *dst, size_t len, uint64_t offset, nfl_error *err);
 
 /* Memory for reading columns, kept from block to block. Zeroed = empty. */
 typedef struct nfl__loader {

@@ -1,5 +1,6 @@
 #include "base/error.h"
 #include "base/hash.h"
+#include "store/address_index.h"
 #include "store/compress.h"
 #include "store/segment.h"
 #include "store/segment_format.h"
@@ -17,6 +18,7 @@ struct nfl__segment_builder {
     uint32_t blocks;
     nfl__extent extent;
     nfl__buffer out;
+    nfl__index_builder index;
     nfl__buffer directory;
     nfl__buffer planes;     /* a chunk in the form that compresses well */
     nfl__buffer compressed;
@@ -33,6 +35,7 @@ void nfl__segment_builder_free(nfl__segment_builder *b)
     nfl__memory memory = b->memory;
     nfl__encoder_free(b->encoder, &b->memory);
     nfl__buffer_free(&b->out);
+    nfl__index_builder_free(&b->index);
     nfl__buffer_free(&b->directory);
     nfl__buffer_free(&b->planes);
     nfl__buffer_free(&b->compressed);
@@ -166,6 +169,8 @@ static nfl_status build_block(segment_builder *b, const nfl__columns *columns)
     uint32_t count = 0;
     build_views(columns, &batch, zones);
     nfl__encoder_start(b->encoder, &batch);
+    if (!nfl__index_builder_add(&b->index, b->encoder, &batch))
+        return build_nomem(b);
     NFL_TRY(build_number(b, &b->directory, columns->rows, 4));
     size_t count_at = b->directory.len;
     NFL_TRY(build_number(b, &b->directory, 0, 4));
@@ -192,25 +197,44 @@ static void build_directory_head(segment_builder *b)
     nfl__store_le(dst + 40, b->blocks, 8);
 }
 
-/* Directory section, section table, footer. */
+static nfl_status build_section(segment_builder *b, nfl__buffer *table, uint32_t type, uint32_t flags, uint64_t from)
+{
+    uint8_t row[SEGMENT_SECTION];
+    nfl__store_le(row, type, 4);
+    nfl__store_le(row + 4, flags, 4);
+    nfl__store_le(row + 8, from, 8);
+    nfl__store_le(row + 16, b->out.len - from, 8);
+    nfl__store_le(row + 24, nfl__hash(b->out.data + from, b->out.len - from, 0), 8);
+    return build_bytes(b, table, row, sizeof row);
+}
+
+/* The sections; their table, in the place of the chunk that was compressed last. */
+static nfl_status build_sections(segment_builder *b, nfl__buffer *table)
+{
+    uint64_t from = b->out.len;
+    table->len = 0;
+    NFL_TRY(build_bytes(b, &b->out, b->directory.data, b->directory.len));
+    NFL_TRY(build_section(b, table, SEGMENT_DIRECTORY, SEGMENT_MUST_UNDERSTAND, from));
+    from = b->out.len;
+    if (!nfl__index_builder_write(&b->index, nfl__encoder_work(b->encoder), &b->out))
+        return build_nomem(b);
+    return build_section(b, table, SEGMENT_ADDRESSES, 0, from);
+}
+
+/* Sections, their table, footer. */
 static nfl_status build_end(segment_builder *b, uint64_t *digest)
 {
-    uint64_t directory_at = b->out.len;
-    NFL_TRY(build_bytes(b, &b->out, b->directory.data, b->directory.len));
+    nfl__buffer *table = &b->planes;
+    NFL_TRY(build_sections(b, table));
     uint64_t table_at = b->out.len;
-    NFL_TRY(build_number(b, &b->out, SEGMENT_DIRECTORY, 4));
-    NFL_TRY(build_number(b, &b->out, SEGMENT_MUST_UNDERSTAND, 4));
-    NFL_TRY(build_number(b, &b->out, directory_at, 8));
-    NFL_TRY(build_number(b, &b->out, b->directory.len, 8));
-    NFL_TRY(build_number(b, &b->out, nfl__hash(b->directory.data, b->directory.len, 0), 8));
+    NFL_TRY(build_bytes(b, &b->out, table->data, table->len));
     *digest = nfl__hash(b->out.data, b->out.len, 0);
-    uint64_t table_hash = nfl__hash(b->out.data + table_at, b->out.len - table_at, 0);
     NFL_TRY(build_number(b, &b->out, table_at, 8));
-    NFL_TRY(build_number(b, &b->out, 1, 4));
+    NFL_TRY(build_number(b, &b->out, table->len / SEGMENT_SECTION, 4));
     NFL_TRY(build_number(b, &b->out, SEGMENT_VERSION, 4));
     NFL_TRY(build_number(b, &b->out, *digest, 8));
     NFL_TRY(build_number(b, &b->out, b->extent.rows, 8));
-    NFL_TRY(build_number(b, &b->out, table_hash, 8));
+    NFL_TRY(build_number(b, &b->out, nfl__hash(table->data, table->len, 0), 8));
     return build_bytes(b, &b->out, SEGMENT_END_MAGIC, 8);
 }
 
@@ -242,6 +266,7 @@ nfl_status nfl__segment_start(nfl__segment_builder *b, unsigned level, nfl_error
     b->out.len = b->directory.len = 0;
     b->blocks = 0;
     memset(&b->extent, 0, sizeof b->extent);
+    nfl__index_builder_start(&b->index, &b->memory);
     nfl__store_le(head + 8, SEGMENT_VERSION, 4);
     NFL_TRY(build_bytes(b, &b->out, head, sizeof head));
     return nfl__buffer_room(&b->directory, SEGMENT_DIRECTORY_HEAD) ? NFL_OK : build_nomem(b);

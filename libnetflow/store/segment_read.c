@@ -115,17 +115,21 @@ static nfl_status segment_read_directory(nfl__segment *segment, uint64_t offset,
 
 /* --- sections --- */
 
-static nfl_status segment_use_sections(nfl__segment *segment, nfl__rd *rd, uint32_t count, nfl_error *err)
+static nfl_status segment_note_sections(nfl__segment *segment, nfl__rd *rd, uint32_t count, nfl_error *err)
 {
     for (uint32_t i = 0; i < count; i++) {
         uint32_t type = nfl__rd_u32_le(rd), flags = nfl__rd_u32_le(rd);
         uint64_t offset = nfl__rd_u64_le(rd), len = nfl__rd_u64_le(rd), hash = nfl__rd_u64_le(rd);
-        if (type == SEGMENT_DIRECTORY && !segment->blocks)
-            NFL_TRY(segment_read_directory(segment, offset, len, hash, err));
+        if (type == SEGMENT_DIRECTORY)
+            segment->directory = (nfl__section){offset, len, hash};
+        else if (type == SEGMENT_ADDRESSES)
+            segment->addresses = (nfl__section){offset, len, hash};
         else if (flags & SEGMENT_MUST_UNDERSTAND)
             return nfl__fail(err, NFL_E_VERSION, offset, "%s: section type %u is not known to this library", segment->name, type);
     }
-    return segment->blocks ? NFL_OK : segment_corrupt(segment, NFL_NO_OFFSET, "there is no directory", err);
+    if (segment->addresses.len > segment->size || segment->addresses.offset > segment->size - segment->addresses.len)
+        return segment_corrupt(segment, NFL_NO_OFFSET, "the address index lies outside of the file", err);
+    return segment->directory.len ? NFL_OK : segment_corrupt(segment, NFL_NO_OFFSET, "there is no directory", err);
 }
 
 static nfl_status segment_read_table(nfl__segment *segment, uint64_t offset, uint32_t count, uint64_t hash, nfl_error *err)
@@ -141,7 +145,7 @@ static nfl_status segment_read_table(nfl__segment *segment, uint64_t offset, uin
         status = segment_corrupt(segment, offset, "the checksum of the section table is wrong", err);
     nfl__rd rd = nfl__rd_make(data, (size_t)len);
     if (status == NFL_OK)
-        status = segment_use_sections(segment, &rd, count, err);
+        status = segment_note_sections(segment, &rd, count, err);
     nfl__delete(segment->memory, data, (size_t)len, 1);
     return status;
 }
@@ -165,14 +169,31 @@ static nfl_status segment_read_ends(nfl__segment *segment, nfl_error *err)
         return nfl__fail(err, NFL_E_VERSION, 8, "%s: version %u, this library knows up to %d", segment->name, version,
                          SEGMENT_VERSION);
     segment->digest = nfl__load_le64(footer + 16);
-    NFL_TRY(segment_read_table(segment, nfl__load_le64(footer), nfl__load_le32(footer + 8), nfl__load_le64(footer + 32), err));
-    return nfl__load_le64(footer + 24) == segment->extent.rows
-               ? NFL_OK
-               : segment_corrupt(segment, segment->size, "footer and directory disagree", err);
+    segment->extent.rows = nfl__load_le64(footer + 24);
+    return segment_read_table(segment, nfl__load_le64(footer), nfl__load_le32(footer + 8), nfl__load_le64(footer + 32), err);
+}
+
+nfl_status nfl__segment_read_blocks(nfl__segment *segment, nfl_error *err)
+{
+    uint64_t rows = segment->extent.rows; /* as the footer says */
+    if (segment->blocks)
+        return NFL_OK;
+    NFL_TRY(segment_read_directory(segment, segment->directory.offset, segment->directory.len, segment->directory.hash, err));
+    return segment->extent.rows == rows ? NFL_OK : segment_corrupt(segment, segment->size, "footer and directory disagree", err);
 }
 
 nfl_status nfl__segment_open(nfl__segment *segment, const nfl__files *files, int root, const char *name,
                              nfl__memory *memory, nfl_error *err)
+{
+    NFL_TRY(nfl__segment_open_ends(segment, files, root, name, memory, err));
+    nfl_status status = nfl__segment_read_blocks(segment, err);
+    if (status != NFL_OK)
+        nfl__segment_close(segment);
+    return status;
+}
+
+nfl_status nfl__segment_open_ends(nfl__segment *segment, const nfl__files *files, int root, const char *name,
+                                  nfl__memory *memory, nfl_error *err)
 {
     memset(segment, 0, sizeof *segment);
     segment->files = files;
@@ -318,6 +339,12 @@ nfl_status nfl__segment_load(const nfl__segment *segment, const nfl__block *bloc
                             : segment_decode(segment, block, field, loader, batch, err);
     loader->loading &= ~NFL_HAS(field);
     return status;
+}
+
+nfl_status nfl__segment_read_index(void *ctx, void *dst, size_t len, uint64_t offset, nfl_error *err)
+{
+    const nfl__segment *segment = ctx;
+    return nfl__files_read_all(segment->files, segment->file, segment->name, dst, len, segment->addresses.offset + offset, err);
 }
 
 nfl_status nfl__segment_check_digest(const nfl__segment *segment, nfl_error *err)

@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { FOOTER = 48, SECTION = 32 };
+enum { FOOTER = 48, SECTION = 32, SECTIONS = 2 /* directory, address index */ };
 
 /* The segment of some columns, as bytes of its own. */
 static void build_columns(nfl__columns *const *columns, size_t blocks, unsigned level, nfl__buffer *out, nfl__extent *extent)
@@ -245,15 +245,15 @@ static void test_zones_hold_every_value(void)
 /* The segment with one more section of the given type and flags, its bytes before the section table. */
 static uint8_t *with_section(const nfl__buffer *bytes, uint32_t type, uint32_t flags, size_t *len)
 {
-    size_t table_at = bytes->len - FOOTER - SECTION;
+    size_t table_at = bytes->len - FOOTER - SECTIONS * SECTION;
     *len = bytes->len + 5 + SECTION;
     uint8_t *out = calloc(*len, 1);
     if (!out)
         abort();
-    uint8_t *section = out + table_at, *table = section + 5, *footer = table + 2 * SECTION;
+    uint8_t *section = out + table_at, *table = section + 5, *footer = table + (1 + SECTIONS) * SECTION;
     memcpy(out, bytes->data, table_at);
     memcpy(section, "later", 5);
-    memcpy(table + SECTION, bytes->data + table_at, SECTION); /* the directory second */
+    memcpy(table + SECTION, bytes->data + table_at, SECTIONS * SECTION); /* the others behind it */
     nfl__store_le(table, type, 4);
     nfl__store_le(table + 4, flags, 4);
     nfl__store_le(table + 8, table_at, 8);
@@ -261,9 +261,9 @@ static uint8_t *with_section(const nfl__buffer *bytes, uint32_t type, uint32_t f
     nfl__store_le(table + 24, nfl__hash("later", 5, 0), 8);
     memcpy(footer, bytes->data + bytes->len - FOOTER, FOOTER);
     nfl__store_le(footer, (uint64_t)(table - out), 8);
-    nfl__store_le(footer + 8, 2, 4);
+    nfl__store_le(footer + 8, 1 + SECTIONS, 4);
     nfl__store_le(footer + 16, nfl__hash(out, *len - FOOTER, 0), 8);
-    nfl__store_le(footer + 32, nfl__hash(table, 2 * SECTION, 0), 8);
+    nfl__store_le(footer + 32, nfl__hash(table, (1 + SECTIONS) * SECTION, 0), 8);
     return out;
 }
 
