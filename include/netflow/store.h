@@ -172,16 +172,96 @@ NFL_API NFL_MUST_USE nfl_status nfl_store_append(nfl_store *store, const nfl_flo
  */
 NFL_API NFL_MUST_USE nfl_status nfl_store_sync(nfl_store *store, uint32_t level, nfl_error *err);
 
+/** How much is to be kept. Zero in a member means no such limit. */
+typedef struct nfl_retention {
+    uint32_t struct_size;    /**< sizeof(nfl_retention). */
+    uint32_t reserved;       /**< 0. */
+    nfl_usec before_us;      /**< What arrived before this time goes. */
+    uint64_t max_bytes;      /**< Sealed segments take at most so many bytes: the oldest go. */
+    uint64_t min_free_bytes; /**< The file system keeps so many bytes free: the oldest go. */
+} nfl_retention;
+
 /**
- * @brief   Drop what arrived before a time, in whole segments.
+ * @brief   Drop what is too old or too much, in whole segments, the oldest arrivals first.
+ *
+ * What a hold marks stays (nfl_store_hold()), and so does what is not sealed yet. Queries that run pass over what is gone.
+ *
+ * @param   store  Store opened for writing.
+ * @param   wanted Limits.
+ * @param[out] err Detail on failure; may be NULL.
+ * @retval  NFL_OK       Done: the limits are kept.
+ * @retval  NFL_PENDING  Done, but holds or unsealed flows keep more than the limits allow.
+ * @retval  NFL_E_IO     Some remain; call again.
+ * @retval  NFL_E_STATE  Opened read-only.
+ * @retval  NFL_E_NOMEM  Nothing was dropped.
+ * @since 0.1
+ */
+NFL_API NFL_MUST_USE nfl_status nfl_store_retain(nfl_store *store, const nfl_retention *wanted, nfl_error *err);
+
+/**
+ * @brief   Drop what arrived before a time: nfl_store_retain() with `before_us` alone.
  * @param   store      Store opened for writing.
- * @param   before_us  Segments whose flows all arrived before it are deleted.
+ * @param   before_us  Segments whose flows all arrived before it are deleted, unless a hold marks them.
  * @param[out] err     Detail on failure; may be NULL.
  * @retval  NFL_OK    Done.
  * @retval  NFL_E_IO  Some remain; call again.
  * @since 0.1
  */
 NFL_API NFL_MUST_USE nfl_status nfl_store_expire(nfl_store *store, nfl_usec before_us, nfl_error *err);
+
+/** Bytes of a hold's name and note, with the NUL. */
+#define NFL_HOLD_NAME_SIZE 64
+#define NFL_HOLD_NOTE_SIZE 192
+
+/** Flows that must not be dropped, whatever the limits: evidence, a legal duty. */
+typedef struct nfl_hold {
+    uint32_t struct_size; /**< sizeof(nfl_hold). */
+    uint32_t reserved;    /**< 0. */
+    nfl_usec from_us;     /**< Flows that start at this time or later ... */
+    nfl_usec to_us;       /**< ... and before this one. */
+    char name[NFL_HOLD_NAME_SIZE]; /**< Letters, digits, `.`, `_` and `-`. */
+    char note[NFL_HOLD_NOTE_SIZE]; /**< Why, for people: UTF-8 without control characters. */
+} nfl_hold;
+
+/**
+ * @brief   Mark flows that must not be dropped. A hold of the same name is replaced.
+ *
+ * Durable when this returns; every segment that has such a flow stays as a whole until the hold is released.
+ *
+ * @param   store  File store opened for writing.
+ * @param   hold   Times, name, note.
+ * @param[out] err Detail on failure; may be NULL.
+ * @retval  NFL_OK             Marked.
+ * @retval  NFL_E_ARG          No name or a wrong one, control characters, or from_us not before to_us.
+ * @retval  NFL_E_LIMIT        There are 1024 holds.
+ * @retval  NFL_E_IO           Not written: the holds are as before.
+ * @retval  NFL_E_STATE        Opened read-only.
+ * @retval  NFL_E_UNSUPPORTED  Not a file store.
+ * @since 0.1
+ */
+NFL_API NFL_MUST_USE nfl_status nfl_store_hold(nfl_store *store, const nfl_hold *hold, nfl_error *err);
+
+/**
+ * @brief   Let go what a hold marks.
+ * @retval  NFL_OK           Released.
+ * @retval  NFL_E_NOT_FOUND  There is no hold of this name.
+ * @return  Otherwise as nfl_store_hold().
+ * @since 0.1
+ */
+NFL_API NFL_MUST_USE nfl_status nfl_store_release(nfl_store *store, const char *name, nfl_error *err);
+
+/**
+ * @brief   Hold number @p i, in order of their names.
+ * @param   store  Store.
+ * @param   i      From 0.
+ * @param[out] out Set `struct_size` before the call.
+ * @param[out] err Detail on failure; may be NULL.
+ * @retval  NFL_OK         *out is set.
+ * @retval  NFL_DONE       There are no more.
+ * @retval  NFL_E_CORRUPT  The file of holds is damaged; nothing is dropped until it is repaired.
+ * @since 0.1
+ */
+NFL_API NFL_MUST_USE nfl_status nfl_store_get_hold(nfl_store *store, size_t i, nfl_hold *out, nfl_error *err);
 
 /** Merge all that can be merged, as if no more flows were to come today. */
 #define NFL_COMPACT_ALL 0x1u

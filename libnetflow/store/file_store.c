@@ -258,42 +258,6 @@ nfl_status nfl__file_remove_segment(nfl__file_store *s, const nfl__segment_entry
     return NFL_OK;
 }
 
-static nfl_status file_expire(void *self, nfl_usec before_us, nfl_error *err)
-{
-    nfl__file_store *s = self;
-    nfl__manifest kept = s->manifest;
-    kept.segments = NULL;
-    kept.count = kept.capacity = 0;
-    if (kept.expired_before_us < before_us)
-        kept.expired_before_us = before_us;
-    for (size_t i = 0; i < s->manifest.count; i++) {
-        if (s->manifest.segments[i].extent.received_max < before_us)
-            continue;
-        nfl_status status = nfl__manifest_reserve(&kept, &s->memory, err);
-        if (status != NFL_OK) {
-            nfl__manifest_free(&kept, &s->memory);
-            return status;
-        }
-        kept.segments[kept.count++] = s->manifest.segments[i];
-    }
-    int replaced = 0;
-    nfl_status status = kept.count == s->manifest.count ? NFL_OK : nfl__file_write_manifest(s, &kept, &replaced, err);
-    if (!replaced) {
-        nfl__manifest_free(&kept, &s->memory);
-        return status;
-    }
-    nfl__manifest old = s->manifest;
-    s->manifest = kept;
-    for (size_t i = 0; i < old.count; i++) {
-        if (old.segments[i].extent.received_max < before_us) {
-            nfl_status removed = nfl__file_remove_segment(s, &old.segments[i], err);
-            status = status == NFL_OK ? removed : status;
-        }
-    }
-    nfl__manifest_free(&old, &s->memory);
-    return status;
-}
-
 /* --- snapshots --- */
 
 static nfl_status file_copy_entries(const nfl__manifest *manifest, nfl__memory *memory, nfl__snapshot *out, nfl_error *err)
@@ -695,8 +659,8 @@ static nfl_status file_open(nfl__file_store *s, const char *path, nfl_error *err
 nfl_status nfl__file_store_open_with(const nfl__files *files, const char *path, const nfl_store_opts *opts, void **self,
                                      const nfl__store_ops **ops, nfl_error *err)
 {
-    static const nfl__store_ops file_ops = {file_append, file_sync, file_expire, nfl__file_compact, file_open_source,
-                                            file_info, nfl__file_store_verify, file_close};
+    static const nfl__store_ops file_ops = {file_append, file_sync, nfl__file_retain, nfl__file_compact, file_open_source,
+                                            file_info, nfl__file_store_verify, nfl__file_hold, nfl__file_get_hold, file_close};
     nfl__memory memory;
     nfl__memory_init(&memory, opts->alloc, 0);
     nfl__file_store *s = nfl__new(&memory, 1, sizeof *s);

@@ -7,6 +7,7 @@
  *   DIR/journal/<id>.nfj                    flows not sealed yet
  *   DIR/journal/<id>.damaged               a journal in which something was damaged after it was written
  *   DIR/lock                                held by the writer; the kernel lets go when it dies
+ *   DIR/holds                               what must not be dropped; missing = nothing
  *
  * Writing. append() keeps rows in blocks of columns and, with a journal, as the next frame in memory; nothing can fail
  * once memory is reserved, so an append is all or nothing. sync(VISIBLE) writes the frame, sync(DURABLE) also
@@ -97,6 +98,11 @@ int nfl__file_is_read_since(const nfl__file_store *store, uint64_t generation);
 
 /* UTC day of a time. */
 int64_t nfl__file_day(nfl_usec time_us);
+
+/* retain(), hold() and get_hold() of the interface (file_retain.c). */
+nfl_status nfl__file_retain(void *self, const nfl_retention *wanted, nfl_error *err);
+nfl_status nfl__file_hold(void *self, const nfl_hold *hold, const char *name, nfl_error *err);
+nfl_status nfl__file_get_hold(void *self, size_t i, nfl_hold *out, nfl_error *err);
 
 /* compact() of the interface; and what it holds in between. */
 nfl_status nfl__file_compact(void *self, const nfl_compact_opts *opts, nfl_error *err);

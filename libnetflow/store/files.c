@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 static int files_result(int value)
@@ -137,6 +138,16 @@ static int files_system_lock(void *ctx, int file, uint64_t at, uint64_t len, int
     return result == -EACCES ? -EAGAIN : result;
 }
 
+static int64_t files_system_free_bytes(void *ctx, int root)
+{
+    struct statvfs status;
+    (void)ctx;
+    if (fstatvfs(root, &status) != 0)
+        return -errno;
+    uint64_t bytes = (uint64_t)status.f_bavail * status.f_frsize;
+    return bytes > INT64_MAX ? INT64_MAX : (int64_t)bytes;
+}
+
 static int files_is_dir(int folder, const char *name)
 {
     struct stat status;
@@ -178,6 +189,7 @@ const nfl__files nfl__files_system = {
     .remove_folder = files_system_remove_folder,
     .make_folder = files_system_make_folder,
     .lock = files_system_lock,
+    .free_bytes = files_system_free_bytes,
     .list = files_system_list,
     .ctx = NULL,
 };

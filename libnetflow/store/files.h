@@ -44,6 +44,7 @@ typedef struct nfl__files {
     int (*remove_folder)(void *ctx, int root, const char *name);
     int (*make_folder)(void *ctx, int root, const char *name);
     int (*lock)(void *ctx, int file, uint64_t at, uint64_t len, int what); /* -EAGAIN: somebody else has one */
+    int64_t (*free_bytes)(void *ctx, int root); /* that the file system of the root has left for this user */
     int (*list)(void *ctx, int root, const char *name, nfl__files_visit visit, void *visit_ctx);
     void *ctx;
 } nfl__files;

@@ -34,11 +34,12 @@ static nfl_status host_sync(void *self, uint32_t level, nfl_error *err)
     return store->backend.sync ? store->backend.sync(store->self, level, err) : host_unsupported("sync", err);
 }
 
-static nfl_status host_expire(void *self, nfl_usec before_us, nfl_error *err)
+static nfl_status host_retain(void *self, const nfl_retention *wanted, nfl_error *err)
 {
     host_store *store = self;
-    return store->backend.expire ? store->backend.expire(store->self, before_us, err)
-                                 : host_unsupported("expire", err);
+    if (!store->backend.expire || wanted->max_bytes || wanted->min_free_bytes)
+        return host_unsupported(store->backend.expire ? "limits but age" : "expire", err);
+    return store->backend.expire(store->self, wanted->before_us, err);
 }
 
 static nfl_status host_pull(void *ctx, const nfl_flow **flows, size_t *n, size_t *stride, nfl_error *err)
@@ -112,8 +113,8 @@ static void host_close(void *self)
 nfl_status nfl__host_store_open(const nfl_store_opts *opts, void **self, const nfl__store_ops **ops,
                                 nfl_error *err)
 {
-    static const nfl__store_ops host_ops = {host_append, host_sync,   host_expire, nfl__store_compact_nothing, host_open_source,
-                                            host_info,   host_verify, host_close};
+    static const nfl__store_ops host_ops = {host_append, host_sync, host_retain, nfl__store_compact_nothing, host_open_source,
+                                            host_info,   host_verify, NULL, NULL, host_close};
     nfl_store_backend backend;
     NFL_TRY(nfl__opts_read(&backend, sizeof backend, opts->backend, err));
     nfl__memory memory;

@@ -87,11 +87,13 @@ static nfl_status memory_sync(void *self, uint32_t level, nfl_error *err)
     return NFL_OK;
 }
 
-static nfl_status memory_expire(void *self, nfl_usec before_us, nfl_error *err)
+/* The ring has its own limit of flows; only the age counts. */
+static nfl_status memory_retain(void *self, const nfl_retention *wanted, nfl_error *err)
 {
     memory_store *store = self;
     (void)err;
-    while (store->first < store->next && memory_at(store, store->first)->received_us < before_us)
+    while (wanted->before_us && store->first < store->next &&
+           memory_at(store, store->first)->received_us < wanted->before_us)
         store->first++;
     return NFL_OK;
 }
@@ -182,8 +184,9 @@ static void memory_close(void *self)
 nfl_status nfl__memory_store_open(const nfl_store_opts *opts, void **self, const nfl__store_ops **ops,
                                   nfl_error *err)
 {
-    static const nfl__store_ops memory_ops = {memory_append, memory_sync,   memory_expire, nfl__store_compact_nothing, memory_open_source,
-                                              memory_info,   memory_verify, memory_close};
+    static const nfl__store_ops memory_ops = {
+        memory_append, memory_sync, memory_retain, nfl__store_compact_nothing, memory_open_source, memory_info, memory_verify,
+        NULL,          NULL,        memory_close};
     nfl__memory memory;
     nfl__memory_init(&memory, opts->alloc, 0);
     memory_store *store = nfl__new(&memory, 1, sizeof *store);

@@ -123,10 +123,54 @@ nfl_status nfl_store_sync(nfl_store *store, uint32_t level, nfl_error *err)
     return store->ops->sync(store->self, level, err);
 }
 
+nfl_status nfl_store_retain(nfl_store *store, const nfl_retention *wanted, nfl_error *err)
+{
+    nfl_retention limits;
+    NFL_TRY(nfl__opts_read(&limits, sizeof limits, wanted, err));
+    NFL_TRY(store_check_writable(store, err));
+    return store->ops->retain(store->self, &limits, err);
+}
+
 nfl_status nfl_store_expire(nfl_store *store, nfl_usec before_us, nfl_error *err)
 {
+    NFL_OPTS(nfl_retention, wanted, .before_us = before_us);
+    nfl_status status = nfl_store_retain(store, &wanted, err);
+    return status == NFL_PENDING ? NFL_OK : status;
+}
+
+static nfl_status store_check_holds(const nfl_store *store, nfl_error *err)
+{
+    if (!store->ops->hold)
+        return nfl__fail(err, NFL_E_UNSUPPORTED, NFL_NO_OFFSET, "only file stores keep holds");
+    return NFL_OK;
+}
+
+nfl_status nfl_store_hold(nfl_store *store, const nfl_hold *hold, nfl_error *err)
+{
+    nfl_hold copy;
+    NFL_TRY(store_check_holds(store, err));
+    NFL_TRY(nfl__opts_read(&copy, sizeof copy, hold, err));
     NFL_TRY(store_check_writable(store, err));
-    return store->ops->expire(store->self, before_us, err);
+    return store->ops->hold(store->self, &copy, copy.name, err);
+}
+
+nfl_status nfl_store_release(nfl_store *store, const char *name, nfl_error *err)
+{
+    NFL_TRY(store_check_holds(store, err));
+    NFL_TRY(store_check_writable(store, err));
+    return store->ops->hold(store->self, NULL, name ? name : "", err);
+}
+
+nfl_status nfl_store_get_hold(nfl_store *store, size_t i, nfl_hold *out, nfl_error *err)
+{
+    nfl_hold hold = {.struct_size = sizeof hold};
+    NFL_TRY(store_check_holds(store, err));
+    nfl_status status = store->ops->get_hold(store->self, i, &hold, err);
+    if (status != NFL_OK)
+        return status;
+    if (!nfl__opts_write(out, &hold, sizeof hold))
+        return nfl__fail(err, NFL_E_ARG, NFL_NO_OFFSET, "struct_size of the hold is not set");
+    return NFL_OK;
 }
 
 nfl_status nfl__store_compact_nothing(void *self, const nfl_compact_opts *opts, nfl_error *err)

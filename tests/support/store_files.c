@@ -177,6 +177,13 @@ static int files_lock(void *ctx, int file, uint64_t at, uint64_t len, int what)
     return refused ? refused : nfl__files_system.lock(NULL, file, at, len, what);
 }
 
+static int64_t files_free_bytes(void *ctx, int root)
+{
+    test_files *t = ctx;
+    int refused = store_files_refuse_read(ctx);
+    return refused ? refused : t->free_bytes ? t->free_bytes : nfl__files_system.free_bytes(NULL, root);
+}
+
 static int files_list(void *ctx, int root, const char *name, nfl__files_visit visit, void *visit_ctx)
 {
     int refused = store_files_refuse_read(ctx);
@@ -192,5 +199,5 @@ void test_files_init(test_files *files)
     files->table = (nfl__files){files_open_root,   files_open,     files_close,  files_size,
                                 files_read,        files_write,    files_truncate, files_sync,
                                 files_sync_folder, files_rename,   files_unlink, files_remove_folder,
-                                files_make_folder, files_lock,     files_list,   files};
+                                files_make_folder, files_lock,     files_free_bytes, files_list, files};
 }

@@ -29,6 +29,7 @@ typedef struct test_files {
     int error;      /* errno they fail with */
     long failed;    /* calls that failed */
     int count_reads; /* reading calls count and fail too */
+    int64_t free_bytes; /* what the disk seems to have left; 0 = what it has */
     int short_writes; /* a failing write writes half first; a good one writes at most 1000 bytes */
 } test_files;
 void test_files_init(test_files *files);

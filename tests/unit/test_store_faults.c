@@ -494,7 +494,7 @@ static void test_a_segment_that_expired_meanwhile_is_passed_over(void)
     nfl__source *source;
     CU_ASSERT_EQUAL_FATAL(nfl_filter_new(NULL, NULL, &any, NULL), NFL_OK);
     CU_ASSERT_EQUAL_FATAL(store.ops->open_source(store.self, any, 0, &source, NULL), NFL_OK);
-    CU_ASSERT_EQUAL(store.ops->expire(store.self, flows[150].received_us, NULL), NFL_OK);
+    CU_ASSERT_EQUAL(store.ops->retain(store.self, &(nfl_retention){.struct_size = sizeof(nfl_retention), .before_us = flows[150].received_us}, NULL), NFL_OK);
     CU_ASSERT_EQUAL(source->ops->next(source, NULL), NFL_OK);
     CU_ASSERT_EQUAL(source->batch.rows, 100);
     CU_ASSERT_EQUAL(source->ops->next(source, NULL), NFL_DONE);
