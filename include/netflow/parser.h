@@ -28,6 +28,10 @@
  *   in options data. A flow without times has first = last = received and not the present bits.
  * - The sampling rate is that of the record, else of its sampler (48, 302), its input interface, or the domain, as
  *   options data told last; in v5 that of the header. Counters stay as sent.
+ * - Counters: a delta (1, 2, 23, 24) wins over a total (85, 86, 171, 172) of the same record, also when it is 0; they
+ *   are never added. Initiator and responder counters (231, 232, 298, 299) count since the previous report, as
+ *   IANA has it, so that updates and the teardown of a firewall's connection add up to its traffic; its create and deny
+ *   events have no counters, and nfl_flow::present says so.
  * - nfl_flow::app is left 0; nfl_app_of() tells it.
  *
  * sFlow v5 is told from NetFlow v5 by its version word of four bytes and has the version ::NFL_VERSION_SFLOW5 here:
