@@ -117,6 +117,9 @@ void nfl__record_to_flow(nfl_parser *parser);                /* current record o
 void nfl__record_finish(nfl_parser *parser, nfl_flow *flow); /* ICMP and sampling, all versions */
 void nfl__record_learn(nfl_parser *parser);                  /* current options record into the domain */
 
+/* Length in front of a field of variable length. */
+uint32_t nfl__record_variable_len(nfl__rd *rd);
+
 /* Export time of a header; finer than its seconds if the boot time is known. */
 nfl_usec nfl__record_export_us(const nfl__domain *domain, const nfl_export_header *header);
 
