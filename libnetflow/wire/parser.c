@@ -212,6 +212,15 @@ static void parser_note_agent(nfl_parser *parser)
     domain->sequence.started = 0;
 }
 
+/* What the domain's sequence has found since `before` goes into the totals. */
+static void parser_count_sequence(nfl_parser *parser, const parser_version *version, const nfl__sequence *before)
+{
+    const nfl__sequence *sequence = &parser->domain->sequence;
+    parser->stats.late_datagrams += sequence->late_count - before->late_count;
+    parser->stats.restarts += sequence->restarts - before->restarts;
+    *parser_lost_counter(parser, version) += sequence->lost - before->lost;
+}
+
 static void parser_begin_sequence(nfl_parser *parser, const parser_version *version)
 {
     const nfl_export_header *header = &parser->own.header;
@@ -222,20 +231,18 @@ static void parser_begin_sequence(nfl_parser *parser, const parser_version *vers
                                                              : header->seconds;
     parser_note_agent(parser);
     nfl__sequence_begin(sequence, header->sequence, seconds, version->furthest, restarted);
-    parser->stats.late_datagrams += sequence->late_count - before.late_count;
-    parser->stats.restarts += sequence->restarts - before.restarts;
-    *parser_lost_counter(parser, version) += sequence->lost - before.lost;
+    parser_count_sequence(parser, version, &before);
 }
 
 static void parser_end_sequence(nfl_parser *parser)
 {
     const parser_version *version = parser_find_version(parser->own.header.version);
     nfl__sequence *sequence = &parser->domain->sequence;
-    uint64_t lost = sequence->lost;
+    nfl__sequence before = *sequence;
     int by_datagram = parser_counts_datagrams(version);
     nfl__sequence_end(sequence, parser->own.header.sequence, by_datagram ? 1 : parser->record_count,
                       by_datagram || parser->counted);
-    *parser_lost_counter(parser, version) += sequence->lost - lost;
+    parser_count_sequence(parser, version, &before);
 }
 
 /* The version word; sFlow's has four bytes. */

@@ -57,6 +57,8 @@ static int sequence_is_late(nfl__sequence *sequence, uint32_t number, uint32_t s
 static void sequence_step(nfl__sequence *sequence, uint32_t number, uint32_t furthest)
 {
     uint32_t ahead = number - sequence->expected;
+    if (sequence->known && ahead == 0)
+        return;
     if (!sequence->known || number == sequence->last)
         sequence_resume(sequence, number,
                         0); /* nothing to compare with, or an exporter that does not count */
@@ -66,11 +68,10 @@ static void sequence_step(nfl__sequence *sequence, uint32_t number, uint32_t fur
         sequence_open_gap(sequence, sequence->expected, ahead);
 }
 
-void nfl__sequence_begin(nfl__sequence *sequence, uint32_t number, uint32_t seconds, uint32_t furthest,
-                         int restarted)
+/* Take the number of a datagram in. */
+static void sequence_enter(nfl__sequence *sequence, uint32_t number, uint32_t seconds, uint32_t furthest,
+                           int restarted)
 {
-    sequence->late = 0;
-    sequence->was_known = sequence->known;
     if (!sequence->started || restarted)
         sequence_resume(sequence, number, sequence->started);
     else if (sequence_is_late(sequence, number, seconds, furthest))
@@ -84,18 +85,53 @@ void nfl__sequence_begin(nfl__sequence *sequence, uint32_t number, uint32_t seco
         sequence->seconds = seconds;
     }
     sequence->started = 1;
+}
+
+void nfl__sequence_begin(nfl__sequence *sequence, uint32_t number, uint32_t seconds, uint32_t furthest,
+                         int restarted)
+{
+    sequence->late = 0;
+    sequence->was_known = sequence->known;
+    sequence->begun_seconds = seconds;
+    sequence->begun_furthest = furthest;
+    if (sequence->inclusive < NFL__SEQUENCE_INCLUSIVE)
+        sequence_enter(sequence, number, seconds, furthest, restarted);
     sequence->known = 0; /* until the end of the datagram is reached */
+}
+
+/* Do the numbers of this domain include their own datagram? */
+static void sequence_judge(nfl__sequence *sequence, uint32_t number, uint32_t count, int known)
+{
+    if (sequence->before_known && known) {
+        int inclusive = number == sequence->before + count;
+        int exclusive = number == sequence->before + sequence->before_count;
+        int certain = sequence->inclusive >= NFL__SEQUENCE_INCLUSIVE;
+        if (!inclusive && (exclusive || !certain))
+            sequence->inclusive = 0;
+        else if (inclusive && !exclusive && !certain)
+            sequence->inclusive++;
+    }
+    sequence->before = number;
+    sequence->before_count = count;
+    sequence->before_known = (uint8_t)known;
 }
 
 void nfl__sequence_end(nfl__sequence *sequence, uint32_t number, uint32_t count, int known)
 {
+    uint32_t first = number;
+    if (sequence->inclusive >= NFL__SEQUENCE_INCLUSIVE) {
+        first = known ? number - count : number;
+        sequence->known = sequence->was_known;
+        sequence_enter(sequence, first, sequence->begun_seconds, sequence->begun_furthest, 0);
+    }
+    sequence_judge(sequence, number, count, known);
     if (sequence->late) {
         sequence->known = sequence->was_known;
         if (known)
-            sequence_fill_gap(sequence, number, count);
+            sequence_fill_gap(sequence, first, count);
         return;
     }
-    sequence->expected = number + count;
+    sequence->expected = first + count;
     sequence->known = (uint8_t)known;
 }
 

@@ -9,6 +9,12 @@
  * its data sets had no template or was malformed: then the next number is taken as it comes and nothing is
  * reported as lost. Hence two calls a datagram.
  *
+ * Some IPFIX exporters (VMware NSX) number the records up to and including a message, not those before it (RFC 7011
+ * 3.1). The sign: the number of a message is that of the one before plus its own records, but not plus the records of
+ * the one before. After six signs, with neither loss nor a sign of the contrary in between, the domain is taken for one of
+ * these until there is a sign of the contrary; the number its message begins with is then only known at its end. What
+ * was counted as lost until then stays.
+ *
  * The boot time: v5 and v9 tell the export time in whole seconds and the time since boot in milliseconds. Every
  * datagram says boot lies in [seconds * 1000 - uptime, that + 999]; the intersection over many datagrams is narrow.
  * The lower bound is used, so that the first datagram gives the plain arithmetic of RFC 3954. An empty intersection
@@ -21,7 +27,7 @@
 
 #include <netflow/base.h>
 
-enum { NFL__SEQUENCE_GAPS = 8 };
+enum { NFL__SEQUENCE_GAPS = 8, NFL__SEQUENCE_INCLUSIVE = 6 };
 
 typedef struct nfl__gap {
     uint32_t first;
@@ -37,7 +43,13 @@ typedef struct nfl__sequence {
     uint8_t late;      /* the current datagram fills a gap or repeats */
     uint8_t was_known; /* `known` before the current datagram, if it is late */
     uint8_t next_gap;  /* position to be overwritten */
-    uint8_t reserved[3];
+    uint8_t inclusive; /* signs that numbers include their own message; from NFL__SEQUENCE_INCLUSIVE on it is certain */
+    uint8_t before_known;
+    uint8_t reserved;
+    uint32_t before;         /* number of the datagram before, as sent */
+    uint32_t before_count;   /* what it counted, if before_known */
+    uint32_t begun_seconds;  /* of the current datagram */
+    uint32_t begun_furthest; /* of the current datagram */
     nfl__gap gaps[NFL__SEQUENCE_GAPS];
     uint64_t lost;
     uint64_t late_count;

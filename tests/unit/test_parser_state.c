@@ -59,6 +59,51 @@ static void loss_is_counted_in_the_unit_of_the_version(void)
     }
 }
 
+/* VMware NSX: the number of a message counts its own records too. Bursts of messages with 0 to 3 records. */
+static void numbers_that_include_their_message_are_understood(void)
+{
+    static const uint32_t counts[] = {2, 1, 3, 0, 1, 2, 1, 3, 2, 0, 1, 3, 0, 2, 1, 1, 3, 0};
+    enum { LEARNT = 9, MESSAGES = sizeof counts / sizeof *counts };
+    nfl_parser *parser = new_parser(0);
+    static test_datagram d;
+    outcome out;
+    uint32_t number = 1000;
+    nfl_domain_info learnt = {0}, info;
+    for (uint32_t i = 0; i < 3 * MESSAGES; i++) {
+        number += counts[i % MESSAGES];
+        if (i == 2 * MESSAGES + 2) /* 3 records are lost */
+            continue;
+        test_ipfix(&d, SECONDS, number, 7);
+        test_bytes(&d, SET_T10);
+        for (uint32_t k = 0; k < counts[i % MESSAGES]; k++)
+            test_bytes(&d, SET_D);
+        feed(parser, &d, &out);
+        if (i == LEARNT)
+            learnt = info_of(parser);
+        if (i == 2 * MESSAGES) {
+            info = info_of(parser);
+            CU_ASSERT(info.lost == learnt.lost && info.late == learnt.late && info.restarts == learnt.restarts);
+        }
+    }
+    info = info_of(parser);
+    CU_ASSERT_EQUAL(info.lost, learnt.lost + 3);
+    CU_ASSERT(info.late == learnt.late && info.restarts == learnt.restarts && info.next_sequence == number);
+    CU_ASSERT(stats_of(parser).lost_records == info.lost && stats_of(parser).late_datagrams == info.late);
+    for (uint32_t i = 0; i < 9; i++) { /* a new firmware numbers as it should: understood again, without a restart */
+        test_ipfix(&d, SECONDS + i, number, 7);
+        test_bytes(&d, SET_T10);
+        number += 1 + i % 3;
+        for (uint32_t k = 0; k < 1 + i % 3; k++)
+            test_bytes(&d, SET_D);
+        feed(parser, &d, &out);
+        if (i == 4)
+            learnt = info_of(parser);
+    }
+    info = info_of(parser);
+    CU_ASSERT(info.lost == learnt.lost && info.late == learnt.late && info.restarts == learnt.restarts);
+    nfl_parser_free(parser);
+}
+
 static void uncountable_records_are_not_reported_lost(void)
 {
     nfl_parser *parser = new_parser(0);
@@ -249,6 +294,7 @@ static void steady_state_allocates_nothing(void)
 }
 
 NFL_SUITE("parser state", {"loss is counted in the unit of the version", loss_is_counted_in_the_unit_of_the_version},
+          {"numbers that include their message are understood", numbers_that_include_their_message_are_understood},
           {"records that cannot be counted are not reported lost", uncountable_records_are_not_reported_lost},
           {"a restarted exporter is no loss", a_restarted_exporter_is_no_loss},
           {"limits hold", limits_hold},
