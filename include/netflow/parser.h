@@ -299,7 +299,8 @@ typedef struct nfl_domain_info {
     nfl_usec last_seen_us;    /**< Latest datagram. */
     uint64_t datagrams;       /**< Received. */
     uint64_t flows;           /**< Decoded. */
-    uint64_t lost;            /**< In the unit of the version: flows, datagrams, records. */
+    uint64_t lost;            /**< In the unit of the version: flows, datagrams, records; of an exporter that was found to
+                                   number datagrams, in these. */
     uint64_t late;            /**< Datagrams out of order. */
     uint64_t restarts;        /**< Restarts detected. */
     uint64_t pending_bytes;   /**< Data waiting for templates. */

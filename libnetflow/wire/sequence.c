@@ -94,23 +94,36 @@ void nfl__sequence_begin(nfl__sequence *sequence, uint32_t number, uint32_t seco
     sequence->was_known = sequence->known;
     sequence->begun_seconds = seconds;
     sequence->begun_furthest = furthest;
-    if (sequence->inclusive < NFL__SEQUENCE_INCLUSIVE)
+    if (sequence->numbering != NFL__NUMBERING_INCLUDED)
         sequence_enter(sequence, number, seconds, furthest, restarted);
     sequence->known = 0; /* until the end of the datagram is reached */
 }
 
-/* Do the numbers of this domain include their own datagram? */
+/* Has the candidate enough signs to be assumed? `fits` is a mask of numberings. */
+static void sequence_weigh(nfl__sequence *sequence, unsigned fits)
+{
+    if (!(fits >> sequence->candidate & 1) || sequence->candidate == sequence->numbering)
+        sequence->signs = 0;
+    if (fits >> sequence->numbering & 1)
+        return;
+    for (uint8_t i = 0; !sequence->signs && i < NFL__NUMBERING_COUNT; i++)
+        if (fits >> i & 1) {
+            sequence->candidate = i;
+            break;
+        }
+    if (!(fits >> sequence->candidate & 1) || ++sequence->signs < NFL__SEQUENCE_SIGNS)
+        return;
+    sequence->numbering = sequence->candidate;
+    sequence->signs = 0;
+}
+
 static void sequence_judge(nfl__sequence *sequence, uint32_t number, uint32_t count, int known)
 {
-    if (sequence->before_known && known) {
-        int inclusive = number == sequence->before + count;
-        int exclusive = number == sequence->before + sequence->before_count;
-        int certain = sequence->inclusive >= NFL__SEQUENCE_INCLUSIVE;
-        if (!inclusive && (exclusive || !certain))
-            sequence->inclusive = 0;
-        else if (inclusive && !exclusive && !certain)
-            sequence->inclusive++;
-    }
+    uint32_t difference = number - sequence->before;
+    if (sequence->before_known && known)
+        sequence_weigh(sequence, (unsigned)(difference == sequence->before_count) << NFL__NUMBERING_BEFORE |
+                                     (unsigned)(difference == count) << NFL__NUMBERING_INCLUDED |
+                                     (unsigned)(difference == 1) << NFL__NUMBERING_MESSAGES);
     sequence->before = number;
     sequence->before_count = count;
     sequence->before_known = (uint8_t)known;
@@ -118,13 +131,17 @@ static void sequence_judge(nfl__sequence *sequence, uint32_t number, uint32_t co
 
 void nfl__sequence_end(nfl__sequence *sequence, uint32_t number, uint32_t count, int known)
 {
-    uint32_t first = number;
-    if (sequence->inclusive >= NFL__SEQUENCE_INCLUSIVE) {
+    uint32_t first = number, records = count;
+    int records_known = known;
+    if (sequence->numbering == NFL__NUMBERING_INCLUDED) {
         first = known ? number - count : number;
         sequence->known = sequence->was_known;
         sequence_enter(sequence, first, sequence->begun_seconds, sequence->begun_furthest, 0);
+    } else if (sequence->numbering == NFL__NUMBERING_MESSAGES) {
+        count = 1;
+        known = 1;
     }
-    sequence_judge(sequence, number, count, known);
+    sequence_judge(sequence, number, records, records_known);
     if (sequence->late) {
         sequence->known = sequence->was_known;
         if (known)
