@@ -47,6 +47,7 @@ struct nfl_parser {
     nfl__plan_map map;
     nfl__domains domains;
     nfl__pending pending;
+    nfl__overrides overrides;
 
     /* the datagram */
     nfl__domain *domain; /* NULL = none open */

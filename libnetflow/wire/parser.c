@@ -99,6 +99,7 @@ void nfl_parser_free(nfl_parser *parser)
     nfl__memory *memory = &parser->memory;
     nfl__pending_release(memory, parser->replay);
     nfl__pending_done(&parser->pending, memory);
+    nfl__overrides_done(&parser->overrides, memory);
     nfl__domains_done(&parser->domains, memory);
     nfl__delete(memory, parser->spans, parser->span_capacity, sizeof *parser->spans);
     nfl__delete(memory, parser->fields, parser->field_capacity, sizeof *parser->fields);
@@ -147,6 +148,7 @@ nfl_status nfl__parser_domain_of(nfl_parser *parser, const nfl_ip *exporter, uin
     while (!domain && parser_is_full(parser, 2 * sizeof *domain) && parser_reclaim(parser, NULL, now_us));
     if (!domain)
         return nfl__fail_nomem(err, sizeof *domain);
+    domain->set_rate = nfl__overrides_get(&parser->overrides, exporter, id);
     *out = domain;
     return NFL_OK;
 }
@@ -165,6 +167,20 @@ nfl_status nfl__parser_define(nfl_parser *parser, nfl__domain *domain, const nfl
     while (status == NFL_E_LIMIT && parser_is_full(parser, nfl__template_size(def)) &&
            parser_reclaim(parser, domain, now_us));
     return status;
+}
+
+nfl_status nfl_parser_set_sampling(nfl_parser *parser, const nfl_ip *exporter, int64_t domain, uint32_t rate,
+                                   nfl_error *err)
+{
+    if (domain < -1 || domain > UINT32_MAX)
+        return nfl__fail(err, NFL_E_ARG, NFL_NO_OFFSET, "sampling rate: no domain has this number");
+    NFL_TRY(nfl__overrides_set(&parser->overrides, &parser->memory, exporter, domain, rate, err));
+    for (uint32_t i = 0; i < parser->domains.count; i++) {
+        nfl__domain *known = parser->domains.all[i];
+        if (memcmp(&known->exporter, exporter, sizeof *exporter) == 0)
+            known->set_rate = nfl__overrides_get(&parser->overrides, exporter, known->id);
+    }
+    return NFL_OK;
 }
 
 void nfl__parser_close(nfl_parser *parser)
@@ -213,7 +229,8 @@ static void parser_note_agent(nfl_parser *parser)
 }
 
 /* What the domain's sequence has found since `before` goes into the totals. */
-static void parser_count_sequence(nfl_parser *parser, const parser_version *version, const nfl__sequence *before)
+static void parser_count_sequence(nfl_parser *parser, const parser_version *version,
+                                  const nfl__sequence *before)
 {
     const nfl__sequence *sequence = &parser->domain->sequence;
     parser->stats.late_datagrams += sequence->late_count - before->late_count;
@@ -475,7 +492,7 @@ nfl_status nfl_parser_domain(const nfl_parser *parser, size_t i, nfl_domain_info
                             .exporter = domain->exporter,
                             .domain = domain->id,
                             .templates = domain->templates.count,
-                            .sampling = domain->samplers.latest,
+                            .sampling = domain->set_rate ? domain->set_rate : domain->samplers.latest,
                             .next_sequence = domain->sequence.expected,
                             .first_seen_us = domain->first_seen_us,
                             .last_seen_us = domain->last_seen_us,

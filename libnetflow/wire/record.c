@@ -168,7 +168,9 @@ static uint32_t record_known_rate(const nfl_parser *parser, const nfl_flow *flow
 
 static void record_set_sampling(const nfl_parser *parser, nfl_flow *flow)
 {
-    uint32_t rate = parser->slots.have & NFL__SLOTS_RATE ? nfl__plan_rate(&parser->slots) : 0;
+    uint32_t rate = parser->domain->set_rate;
+    if (!rate && (parser->slots.have & NFL__SLOTS_RATE))
+        rate = nfl__plan_rate(&parser->slots);
     if (!rate && parser->domain->samplers.count)
         rate = record_known_rate(parser, flow);
     if (!rate)
@@ -185,7 +187,7 @@ void nfl__record_finish(nfl_parser *parser, nfl_flow *flow)
         record_clear_icmp(flow);
     else if (parser->slots.have & NFL__SLOTS_ICMP)
         record_set_icmp(parser, flow);
-    if (parser->domain->samplers.count || (parser->slots.have & NFL__SLOTS_RATE))
+    if (parser->domain->set_rate || parser->domain->samplers.count || (parser->slots.have & NFL__SLOTS_RATE))
         record_set_sampling(parser, flow);
 }
 

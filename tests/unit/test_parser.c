@@ -636,6 +636,78 @@ static void options_data_tells_sampling(void)
     }
 }
 
+/* A record of domain 7 that tells a rate of 100 itself. */
+static uint32_t rate_of_a_record(nfl_parser *parser)
+{
+    static test_datagram d;
+    outcome out;
+    test_v9(&d, UPTIME, SECONDS, 1, 7);
+    test_bytes(&d, "0000 0010 0100 0002 0008 0004 0022 0004" "0100 000c 0a000001 00000064");
+    feed(parser, &d, &out);
+    CU_ASSERT_EQUAL_FATAL(out.flow_count, 1);
+    CU_ASSERT(out.flows[0].present & NFL_HAS(NFL_FIELD_SAMPLING));
+    return out.flows[0].sampling;
+}
+
+static void the_rate_the_host_sets_wins(void)
+{
+    nfl_parser *parser = new_parser(0);
+    nfl_ip other = exporter;
+    other.b[15]++;
+    static const struct {
+        const char *name;
+        int64_t domain;
+        uint32_t rate, want;
+        int other;
+    } t[] = {
+        {"of another exporter", -1, 9, 100, 1},
+        {"of all its domains, before the first datagram", -1, 500, 500, 0},
+        {"of another domain", 8, 600, 500, 0},
+        {"of the domain", 7, 700, 700, 0},
+        {"of all its domains again", -1, 800, 700, 0},
+        {"of the domain again", 7, 1, 1, 0},
+        {"of the domain no more", 7, 0, 800, 0},
+        {"of none", -1, 0, 100, 0},
+    };
+    for (size_t i = 0; i < sizeof t / sizeof *t; i++) {
+        CU_ASSERT_EQUAL(nfl_parser_set_sampling(parser, t[i].other ? &other : &exporter, t[i].domain, t[i].rate, NULL),
+                        NFL_OK);
+        NFL_CHECK(t[i].name, rate_of_a_record(parser) == t[i].want);
+    }
+    CU_ASSERT_EQUAL(nfl_parser_set_sampling(parser, &exporter, -2, 1, NULL), NFL_E_ARG);
+    CU_ASSERT_EQUAL(nfl_parser_set_sampling(parser, &exporter, INT64_C(1) << 32, 1, NULL), NFL_E_ARG);
+    for (int64_t i = 0; i < 4094; i++)
+        CU_ASSERT_EQUAL(nfl_parser_set_sampling(parser, &exporter, i + 100, 2, NULL), NFL_OK);
+    CU_ASSERT_EQUAL(nfl_parser_set_sampling(parser, &exporter, 99, 2, NULL), NFL_E_LIMIT);
+    nfl_parser_free(parser);
+}
+
+static void the_rate_the_host_sets_is_for_v5_and_needs_memory(void)
+{
+    test_allocator memory;
+    test_allocator_init(&memory, -1, 0);
+    NFL_OPTS(nfl_parser_opts, opts, .alloc = &memory.alloc);
+    nfl_parser *parser = NULL;
+    static test_datagram d;
+    outcome out;
+    CU_ASSERT_EQUAL_FATAL(nfl_parser_new(&opts, &parser, NULL), NFL_OK);
+    memory.fail_at = memory.requests;
+    memory.fail_on = 1;
+    CU_ASSERT_EQUAL(nfl_parser_set_sampling(parser, &exporter, -1, 50, NULL), NFL_E_NOMEM);
+    memory.fail_at = -1;
+    CU_ASSERT_EQUAL(nfl_parser_set_sampling(parser, &exporter, -1, 50, NULL), NFL_OK);
+    test_v5(&d, 1, UPTIME, SECONDS, 10, 1000); /* an MX80 sends the interval with mode 0 */
+    for (int i = 0; i < 12; i++)
+        test_bytes(&d, "00000000");
+    feed(parser, &d, &out);
+    CU_ASSERT(out.flow_count == 1 && out.flows[0].sampling == 50 && info_of(parser).sampling == 50);
+    CU_ASSERT_EQUAL(nfl_parser_set_sampling(parser, &exporter, -1, 0, NULL), NFL_OK);
+    feed(parser, &d, &out);
+    CU_ASSERT(out.flow_count == 1 && out.flows[0].sampling == 1000);
+    nfl_parser_free(parser);
+    CU_ASSERT_EQUAL(memory.live, 0);
+}
+
 static void events_tell_everything_in_order(void)
 {
     nfl_parser *parser = new_parser(NFL_PARSER_NO_PENDING);
@@ -820,6 +892,8 @@ NFL_SUITE("parser", {"options are checked", options_are_checked},
           {"data before its template is replayed", data_before_its_template_is_replayed},
           {"waiting data is bounded and ages", waiting_data_is_bounded_and_ages},
           {"options data tells sampling", options_data_tells_sampling},
+          {"the rate the host sets wins", the_rate_the_host_sets_wins},
+          {"the rate the host sets is for v5 and needs memory", the_rate_the_host_sets_is_for_v5_and_needs_memory},
           {"events tell everything in order", events_tell_everything_in_order},
           {"fields stay readable in order", fields_stay_readable_in_order},
           {"copied input may be released at once", copied_input_may_be_released_at_once},
