@@ -228,12 +228,22 @@ static void parser_note_agent(nfl_parser *parser)
     domain->sequence.started = 0;
 }
 
+/* The counters of a sequence, as they were. */
+typedef struct parser_losses {
+    uint64_t lost, late, restarts;
+} parser_losses;
+
+static parser_losses parser_losses_of(const nfl__sequence *sequence)
+{
+    return (parser_losses){sequence->lost, sequence->late_count, sequence->restarts};
+}
+
 /* What the domain's sequence has found since `before` goes into the totals. */
-static void parser_count_sequence(nfl_parser *parser, const parser_version *version,
-                                  const nfl__sequence *before)
+static void parser_count_losses(nfl_parser *parser, const parser_version *version,
+                                const parser_losses *before)
 {
     const nfl__sequence *sequence = &parser->domain->sequence;
-    parser->stats.late_datagrams += sequence->late_count - before->late_count;
+    parser->stats.late_datagrams += sequence->late_count - before->late;
     parser->stats.restarts += sequence->restarts - before->restarts;
     *parser_lost_counter(parser, version) += sequence->lost - before->lost;
 }
@@ -242,24 +252,24 @@ static void parser_begin_sequence(nfl_parser *parser, const parser_version *vers
 {
     const nfl_export_header *header = &parser->own.header;
     nfl__sequence *sequence = &parser->domain->sequence;
-    nfl__sequence before = *sequence;
+    parser_losses before = parser_losses_of(sequence);
     int restarted = parser_note_boot(parser);
     uint32_t seconds = header->version == NFL_VERSION_SFLOW5 ? (uint32_t)(parser->own.received_us / 1000000)
                                                              : header->seconds;
     parser_note_agent(parser);
     nfl__sequence_begin(sequence, header->sequence, seconds, version->furthest, restarted);
-    parser_count_sequence(parser, version, &before);
+    parser_count_losses(parser, version, &before);
 }
 
 static void parser_end_sequence(nfl_parser *parser)
 {
     const parser_version *version = parser_find_version(parser->own.header.version);
     nfl__sequence *sequence = &parser->domain->sequence;
-    nfl__sequence before = *sequence;
+    parser_losses before = parser_losses_of(sequence);
     int by_datagram = parser_counts_datagrams(version);
     nfl__sequence_end(sequence, parser->own.header.sequence, by_datagram ? 1 : parser->record_count,
                       by_datagram || parser->counted);
-    parser_count_sequence(parser, version, &before);
+    parser_count_losses(parser, version, &before);
 }
 
 /* The version word; sFlow's has four bytes. */
