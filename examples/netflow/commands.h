@@ -11,6 +11,7 @@ int command_series(const options *given);
 int command_scan(const options *given);
 int command_info(const options *given);
 int command_verify(const options *given);
+int command_compact(const options *given);
 int command_resolve(const options *given);
 int command_fields(const options *given);
 int command_decode(int argc, char **argv);

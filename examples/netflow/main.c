@@ -30,6 +30,8 @@ static const command commands[] = {
      command_info, NULL},
     {"verify", "", "Read every byte of a store back and check it.", OPTION_STORE | OPTION_FORMAT,
      OPTION_STORE, 0, 0, 0, command_verify, NULL},
+    {"compact", "", "Merge the small segments of a store into fewer, smaller ones. No other program may write to it.",
+     OPTION_STORE | OPTION_FORMAT, OPTION_STORE, 0, 0, 0, command_compact, NULL},
     {"resolve", "ADDRESS...", "Names of addresses, from the DNS.", OPTION_SERVER | OPTION_FORMAT, 0, 0, 1,
      OPTIONS_ANY_NUMBER, command_resolve, NULL},
     {"fields", "", "Fields for --by, --order, --columns and filters.", OPTION_FORMAT, 0, 0, 0, 0,

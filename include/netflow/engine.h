@@ -82,7 +82,7 @@ NFL_API NFL_MUST_USE nfl_status nfl_engine_feed(nfl_engine *engine, const nfl_ip
                                                 nfl_error *err);
 
 /**
- * @brief   Tell the time: flush, expire, age. Call about once a second.
+ * @brief   Tell the time: flush, expire, age, and one step of nfl_store_compact(). Call about once a second.
  * @retval  NFL_OK  Done; otherwise what the store returned.
  * @since 0.1
  */

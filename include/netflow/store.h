@@ -183,6 +183,38 @@ NFL_API NFL_MUST_USE nfl_status nfl_store_sync(nfl_store *store, uint32_t level,
  */
 NFL_API NFL_MUST_USE nfl_status nfl_store_expire(nfl_store *store, nfl_usec before_us, nfl_error *err);
 
+/** Merge all that can be merged, as if no more flows were to come today. */
+#define NFL_COMPACT_ALL 0x1u
+
+/** Options of nfl_store_compact(). Zero in a member means its default. */
+typedef struct nfl_compact_opts {
+    uint32_t struct_size; /**< sizeof(nfl_compact_opts). */
+    uint32_t flags;       /**< NFL_COMPACT_* bits. */
+    uint64_t max_rows;    /**< Segments of up to so many flows are made; 0 = 1048576. */
+} nfl_compact_opts;
+
+/**
+ * @brief   Merge small segments into larger, smaller ones: one step.
+ *
+ * Sealing makes a segment at least every few minutes; compaction makes few of many, each as small as the encodings (and
+ * zstd, if built in) get it, so that queries open fewer files. A step reads at most one block of 65536 flows, or writes
+ * one segment: some tens of milliseconds. Call it from a timer until ::NFL_DONE; steps and other calls may alternate.
+ * Segments stay within a UTC day of arrival and flows in their order. A row is rewritten a few times in all. What dies in
+ * the middle leaves everything as it was. Cursors go on reading what they started with; its files go when they are freed.
+ *
+ * @param   store  Store opened for writing.
+ * @param   opts   Options, or NULL for defaults. Not kept; changes count from the next segment on.
+ * @param[out] err Detail on failure; may be NULL.
+ * @retval  NFL_OK         A step was done: call again.
+ * @retval  NFL_DONE       There is nothing to merge.
+ * @retval  NFL_E_CORRUPT  A segment is damaged and stays as it is; nfl_store_verify() tells more.
+ * @retval  NFL_E_IO       Reading or writing failed: nothing has changed, call again later.
+ * @retval  NFL_E_STATE    Opened read-only.
+ * @retval  NFL_E_NOMEM    Out of memory: nothing has changed.
+ * @since 0.1
+ */
+NFL_API NFL_MUST_USE nfl_status nfl_store_compact(nfl_store *store, const nfl_compact_opts *opts, nfl_error *err);
+
 /**
  * @brief   Ask a question.
  * @param   store  Store. For a file store the answer is a snapshot of this moment.

@@ -228,6 +228,13 @@ static nfl_status engine_expire(nfl_engine *engine, nfl_usec now_us, nfl_error *
     return NFL_OK;
 }
 
+/* One step of compaction; when segments are few, that is a look at the list of them. */
+static nfl_status engine_compact(nfl_engine *engine, nfl_error *err)
+{
+    nfl_status status = nfl_store_compact(engine->store, NULL, err);
+    return status == NFL_DONE ? NFL_OK : status;
+}
+
 nfl_status nfl_engine_advance(nfl_engine *engine, nfl_usec now_us, nfl_error *err)
 {
     engine_turn_panes(engine, now_us);
@@ -242,7 +249,8 @@ nfl_status nfl_engine_advance(nfl_engine *engine, nfl_usec now_us, nfl_error *er
         NFL_TRY(nfl_store_sync(engine->store, level, err));
         engine->last_flush_us = now_us;
     }
-    return engine_expire(engine, now_us, err);
+    NFL_TRY(engine_expire(engine, now_us, err));
+    return engine_compact(engine, err);
 }
 
 nfl_status nfl_engine_sync(nfl_engine *engine, uint32_t level, nfl_error *err)

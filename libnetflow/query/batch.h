@@ -47,6 +47,15 @@ static inline void nfl__bit_set(uint64_t *bits, uint32_t i)
     bits[i / 64] |= UINT64_C(1) << (i % 64);
 }
 
+/* 1 if the first n bits are set. */
+static inline int nfl__bits_all(const uint64_t *bits, uint32_t n)
+{
+    for (uint32_t i = 0; i < n / 64; i++)
+        if (~bits[i])
+            return 0;
+    return n % 64 == 0 || (~bits[n / 64] & ((UINT64_C(1) << n % 64) - 1)) == 0;
+}
+
 /* 1 if row has the field. */
 static inline int nfl__column_has(const nfl__column *column, uint32_t row)
 {

@@ -146,7 +146,10 @@ uint32_t nfl_app_of(uint8_t proto, uint16_t src_port, uint16_t dst_port)
         return (uint32_t)proto << 16;
     uint16_t lower = src_port < dst_port ? src_port : dst_port;
     uint16_t higher = src_port < dst_port ? dst_port : src_port;
-    return (uint32_t)proto << 16 | (app_rank(bit, higher) > app_rank(bit, lower) ? higher : lower);
+    unsigned rank = app_rank(bit, lower);
+    if (rank < (higher < 1024 ? 2u : 1u) && app_rank(bit, higher) > rank)
+        lower = higher;
+    return (uint32_t)proto << 16 | lower;
 }
 
 static uint8_t service_main_proto(const service_row *row)

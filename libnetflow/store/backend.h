@@ -10,12 +10,16 @@ typedef struct nfl__store_ops {
     nfl_status (*append)(void *self, const nfl_flow *flows, size_t n, size_t stride, nfl_error *err);
     nfl_status (*sync)(void *self, uint32_t level, nfl_error *err);
     nfl_status (*expire)(void *self, nfl_usec before_us, nfl_error *err);
+    nfl_status (*compact)(void *self, const nfl_compact_opts *opts, nfl_error *err);
     nfl_status (*open_source)(void *self, const nfl_filter *filter, uint64_t fields, nfl__source **out,
                               nfl_error *err);
     nfl_status (*info)(void *self, nfl_store_info *out, nfl_error *err);
     nfl_status (*verify)(void *self, nfl_verify_report *out, nfl_error *err);
     void (*close)(void *self);
 } nfl__store_ops;
+
+/* compact() of stores that have nothing to compact. */
+nfl_status nfl__store_compact_nothing(void *self, const nfl_compact_opts *opts, nfl_error *err);
 
 /* A backend sets *self and *ops; opts is a full-size copy. */
 nfl_status nfl__memory_store_open(const nfl_store_opts *opts, void **self, const nfl__store_ops **ops,

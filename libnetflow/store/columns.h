@@ -40,14 +40,23 @@ nfl__columns *nfl__columns_new(const nfl_alloc *alloc, uint32_t capacity);
 void nfl__columns_retain(nfl__columns *columns);
 void nfl__columns_release(nfl__columns *columns); /* NULL is a no-op */
 
+/* Empty again, its memory kept; nobody else holds a reference. */
+void nfl__columns_clear(nfl__columns *columns);
+
 /* Fields a row takes memory for. */
 uint64_t nfl__columns_fields_of(const nfl_flow *flow);
 
 /* Make memory for these fields; 0 when out of memory. */
 int nfl__columns_reserve(nfl__columns *columns, uint64_t fields);
 
-/* Add a row; there is room and its fields are reserved. */
-void nfl__columns_add(nfl__columns *columns, const nfl_flow *flow);
+/* Add up to NFL__COLUMNS_STEP rows, `stride` bytes apart, each of the size of this library's nfl_flow; there is room and their
+ * fields are reserved. Column by column, which is several times faster than row by row. */
+#define NFL__COLUMNS_STEP 64u
+void nfl__columns_add(nfl__columns *columns, const nfl_flow *flows, uint32_t n, size_t stride);
+
+/* Add rows from .. from + n - 1 of a batch with all columns loaded; there is room, memory is made as needed. 0 when out of
+ * memory (nothing is added). */
+int nfl__columns_append(nfl__columns *columns, const nfl__batch *batch, uint32_t from, uint32_t n);
 
 /* The first `rows` rows of a field as a batch column. */
 void nfl__columns_view(const nfl__columns *columns, uint32_t rows, uint32_t field, nfl__column *out);

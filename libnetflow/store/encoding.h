@@ -1,28 +1,29 @@
-/* Column encodings: the values of one field in one block as few bytes, and back.
+/* Column encodings: the columns of one block as few bytes, and back.
  *
- * A chunk is one column of one block:
+ * A chunk is one column of one block, or two that belong together:
  *
- *   validity   u8: 0 = every row has the field; 1 = a bitmap of (rows + 7) / 8 bytes follows
- *   values     by encoding:
- *     CONST    the value                                                     all rows alike
- *     PACKED   minipages, see below                                          numbers, times
- *     RELATIVE u8 reference field, minipages of value - reference           last by first, first by received
- *     DICT     dictionary, then minipages of codes                           addresses, small domains
- *     PLAIN    every value, little-endian; addresses as they are             what nothing else makes smaller
+ *   validity     u8: 0 = every row has the field; 1 = a bitmap of (rows + 7) / 8 bytes follows;
+ *                2 = as in the column that the directory names for it; 3 = the opposite of it
+ *   values       by encoding; numbers are sequences as numbers.h has them:
+ *     CONST      the value                                                       all rows alike
+ *     NUMBERS    unit u32, numbers: value = unit * number                        numbers, times
+ *     RELATIVE   unit u32, numbers: value = unit * (reference / unit + number)   last by received, first by last
+ *     ADDRESSES  dictionary, positions in it as numbers
+ *     PAIR       addresses: dictionary; then for both kinds swapped u8 (0 = in no row, 1 = bitmap of rows in which the
+ *                first of the two columns is the larger), the smaller ones as numbers, the larger ones as numbers
+ *     PARTNER    the other column of a PAIR: the same chunk
+ *     FOLLOWS    numbers: one value for each address in the reference's dictionary; exceptions u32, their rows as numbers,
+ *                their values as numbers                                         AS by address
  *
- * A minipage is up to 1024 numbers by frame of reference: all base values (u64) and widths (u8, 0 to 64) of the
- * chunk stand first, then the differences, bit-packed (bitpack.h); above 32 bits the low 32 and the high rest are
- * packed one after the other. Codes of a dictionary have no base: one width stands first.
+ *   dictionary   counts u32 of addresses below, inside and above the IPv4-mapped range; upper halves of those outside as
+ *                numbers, lower halves as numbers, IPv4 as numbers: all ascending
  *
- * Dictionary of numbers: u32 count, minipages of the sorted values. Of addresses: u32 counts of addresses below,
- * inside and above the IPv4-mapped range, the outer ones as 16 bytes, IPv4 as minipages of sorted 32-bit numbers.
+ * Reasons (measured in docs/adr/005-encodings.md): both directions of a conversation have the same two addresses and
+ * ports, and mostly follow each other: kept as smaller and larger one, they repeat, the dictionary is one for both, and a
+ * service's port is not mixed with its clients'. Exporters count milliseconds. Rows of one datagram have one arrival time.
  *
- * Rows without the field take the value before them when encoding, so they cost nothing, and read as 0.
- * The encoder computes the size of each encoding that can apply and takes the smallest. Everything is
+ * Rows without the field take the value before them when encoding, so they cost nothing, and read as 0. Everything is
  * little-endian. The decoder trusts nothing: it checks every count, width and length against the bytes there are.
- *
- * Costs per value: encode about one hash look-up for dictionaries, a subtraction and a shift otherwise; decode a
- * few shifts, vectorised by the compiler.
  */
 #ifndef NFL_STORE_ENCODING_H
 #define NFL_STORE_ENCODING_H
@@ -33,24 +34,51 @@
 /* Numbers are in files: never reuse one. 0 is no encoding. */
 enum {
     NFL__ENCODING_CONST = 1,
-    NFL__ENCODING_PACKED = 2,
+    NFL__ENCODING_NUMBERS = 2,
     NFL__ENCODING_RELATIVE = 3,
-    NFL__ENCODING_DICT = 4,
-    NFL__ENCODING_PLAIN = 5
+    NFL__ENCODING_ADDRESSES = 4,
+    NFL__ENCODING_PAIR = 5,
+    NFL__ENCODING_PARTNER = 6,
+    NFL__ENCODING_FOLLOWS = 7,
+    NFL__ENCODING_COUNT
 };
 
-/* Field whose column must be decoded first for RELATIVE, or NFL_FIELD_NONE. */
-uint32_t nfl__encoding_reference(uint32_t field);
+/* number / unit rounded down; inlined with a constant unit this is a multiplication. */
+static inline int64_t nfl__floor_divide(int64_t number, int64_t unit)
+{
+    return number / unit - (number % unit < 0);
+}
 
-/* Working memory of an encoder of columns of up to `rows` rows: about 88 bytes a row. */
-typedef struct nfl__encoder_work nfl__encoder_work;
-nfl__encoder_work *nfl__encoder_work_new(nfl__memory *memory, uint32_t rows); /* NULL when out of memory */
-void nfl__encoder_work_free(nfl__encoder_work *work, nfl__memory *memory);
+/* How a chunk is to be read. */
+typedef struct nfl__chunk_form {
+    uint8_t encoding;    /* NFL__ENCODING_* */
+    uint8_t reference;   /* field that RELATIVE, FOLLOWS and PARTNER refer to, or NFL_FIELD_NONE */
+    uint8_t validity_of; /* field for validity 2 and 3, or NFL_FIELD_NONE */
+} nfl__chunk_form;
 
-/* Append the chunk of a column to `out`. values: rows values of the field's width; valid NULL = all; reference:
- * values of the reference field, or NULL. Returns the encoding, 0 when out of memory. */
-uint32_t nfl__encode_column(nfl__encoder_work *work, uint32_t field, const void *values, const uint64_t *valid,
-                            uint32_t rows, const int64_t *reference, nfl__buffer *out);
+/* The other column of a PAIR whose first one is `field`, or NFL_FIELD_NONE. */
+uint32_t nfl__encoding_partner(uint32_t field);
+
+/* Encoder of blocks of up to `rows` rows: about 130 bytes a row. */
+typedef struct nfl__encoder nfl__encoder;
+nfl__encoder *nfl__encoder_new(nfl__memory *memory, uint32_t rows); /* NULL when out of memory */
+void nfl__encoder_free(nfl__encoder *encoder, nfl__memory *memory);
+
+/* Its working memory for sequences of numbers. */
+struct nfl__numbers_work;
+struct nfl__numbers_work *nfl__encoder_work(const nfl__encoder *encoder);
+
+/* Start a block. Its columns have the form PLAIN or NULL and stay as they are until it is done. */
+void nfl__encoder_start(nfl__encoder *encoder, const nfl__batch *block);
+
+/* The distinct source and destination addresses of the block; codes[0] and codes[1]: for each row the position of its source and
+ * destination among them (that of a row before, if it has none), NULL if no row has one. */
+struct nfl__addresses;
+const struct nfl__addresses *nfl__encoder_sides(const nfl__encoder *encoder, const uint32_t *codes[2]);
+
+/* Append the chunk of a column that is not NULL to `out`. Planes: make it larger, but better to compress. PARTNER
+ * appends nothing: its chunk is that of the reference. 0 when out of memory. */
+int nfl__encode_column(nfl__encoder *encoder, uint32_t field, int planes, nfl__buffer *out, nfl__chunk_form *form);
 
 /* Memory a decoded column stays in; grown as needed, reused from block to block. */
 typedef struct nfl__decoded {
@@ -60,13 +88,25 @@ typedef struct nfl__decoded {
     size_t code_count;
     uint64_t *valid;
     size_t valid_words;
+    uint64_t *scratch; /* dictionaries of numbers */
+    size_t scratch_words;
 } nfl__decoded;
 void nfl__decoded_free(nfl__decoded *decoded, nfl__memory *memory);
 
-/* Read a chunk of `rows` rows (1 to NFL__BATCH_ROWS). reference: the decoded reference column when the encoding is
- * RELATIVE. *column points into *decoded. NFL_E_CORRUPT with the offset in the chunk, NFL_E_NOMEM. */
-nfl_status nfl__decode_column(uint32_t field, uint32_t encoding, const uint8_t *data, size_t len, uint32_t rows,
-                              const nfl__column *reference, nfl__decoded *decoded, nfl__memory *memory,
-                              nfl__column *column, nfl_error *err);
+/* What a chunk may refer to, and where the result goes. */
+typedef struct nfl__chunk_context {
+    nfl__memory *memory;
+    uint32_t rows; /* 1 to NFL__BATCH_ROWS */
+    const nfl__column *reference; /* decoded, or NULL */
+    const nfl__column *validity;  /* decoded, or NULL */
+    nfl__decoded *decoded;
+    nfl__column *column;          /* points into *decoded afterwards */
+    nfl__decoded *partner_decoded; /* PAIR */
+    nfl__column *partner;
+} nfl__chunk_context;
+
+/* Read a chunk. NFL_E_CORRUPT with the offset in the chunk, NFL_E_VERSION, NFL_E_NOMEM. */
+nfl_status nfl__decode_column(uint32_t field, uint32_t encoding, const uint8_t *data, size_t len,
+                              const nfl__chunk_context *context, nfl_error *err);
 
 #endif

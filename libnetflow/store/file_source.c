@@ -1,7 +1,9 @@
 #include "store/file_source.h"
 
 #include "base/error.h"
+#include "query/filter_address.h"
 #include "query/filter_plan.h"
+#include "store/address_index.h"
 #include "store/segment.h"
 
 typedef struct file_source {
@@ -15,10 +17,12 @@ typedef struct file_source {
     size_t next_tail;
     nfl__segment segment; /* file -1 = none open */
     uint32_t next_block;
+    uint64_t may_match;    /* groups of its blocks, by the addresses they have */
+    uint32_t blocks_a_bit;
+    int has_address;       /* the filter says something about addresses */
     const nfl__block *block;      /* the current one is of the open segment ... */
     const nfl__columns *columns;  /* ... or not sealed */
-    nfl__buffer bytes;
-    nfl__decoded decoded[NFL_FIELD_STORED_COUNT];
+    nfl__loader loader;
 } file_source;
 
 void nfl__snapshot_free(nfl__snapshot *snapshot, nfl__memory *memory)
@@ -28,7 +32,10 @@ void nfl__snapshot_free(nfl__snapshot *snapshot, nfl__memory *memory)
     nfl__delete(memory, snapshot->entries, snapshot->entry_count, sizeof *snapshot->entries);
     nfl__delete(memory, snapshot->tails, snapshot->tail_count, sizeof *snapshot->tails);
     nfl__delete(memory, snapshot->tail_rows, snapshot->tail_count, sizeof *snapshot->tail_rows);
+    if (snapshot->files && snapshot->lock >= 0)
+        snapshot->files->close(snapshot->files->ctx, snapshot->lock);
     memset(snapshot, 0, sizeof *snapshot);
+    snapshot->lock = -1;
 }
 
 /* Can any row of these extents match? Everything else about them is unknown. */
@@ -41,7 +48,7 @@ static int source_may_match(const file_source *s, const nfl__extent *extent)
     return nfl__filter_may_match(s->filter, zones);
 }
 
-/* A segment's file is not there: fine if the manifest does not name it any more, because it was expired since. */
+/* A segment's file is not there: fine if it was expired since. */
 static nfl_status source_missing(file_source *s, const nfl__segment_entry *entry, const char *name, nfl_error *err)
 {
     nfl__manifest manifest;
@@ -49,8 +56,39 @@ static nfl_status source_missing(file_source *s, const nfl__segment_entry *entry
     NFL_TRY(nfl__manifest_read(&manifest, s->files, s->root, &s->memory, err));
     for (size_t i = 0; i < manifest.count; i++)
         named |= manifest.segments[i].id == entry->id;
+    int expired = !named && entry->extent.received_max < manifest.expired_before_us;
     nfl__manifest_free(&manifest, &s->memory);
-    return named ? nfl__fail(err, NFL_E_CORRUPT, NFL_NO_OFFSET, "%s is missing", name) : NFL_OK;
+    if (expired)
+        return NFL_OK;
+    return nfl__fail(err, NFL_E_CORRUPT, NFL_NO_OFFSET, "%s is missing%s", name,
+                     named ? "" : ": it was merged into another segment while it was being read; ask again");
+}
+
+static nfl_status source_find_address(void *ctx, uint32_t field, const nfl__range *ranges, uint32_t count, uint64_t *bits,
+                                      nfl_error *err)
+{
+    return nfl__address_index_find(ctx, ranges, count, field == NFL_FIELD_DST, bits, err);
+}
+
+/* Which blocks may match, by the addresses that the filter names. */
+static nfl_status source_look_up(file_source *s, nfl_error *err)
+{
+    nfl__address_index index;
+    s->may_match = UINT64_MAX;
+    s->blocks_a_bit = 1;
+    if (!s->has_address || s->segment.addresses.len == 0)
+        return NFL_OK;
+    NFL_TRY(nfl__address_index_open(&index, &s->memory, nfl__segment_read_index, &s->segment, s->segment.addresses.len, err));
+    nfl_status status = nfl__filter_address_bits(s->filter, source_find_address, &index, &s->may_match, err);
+    s->blocks_a_bit = index.blocks_a_bit;
+    nfl__address_index_close(&index);
+    return status;
+}
+
+static int source_has_address(const file_source *s, uint32_t block)
+{
+    uint32_t bit = block / s->blocks_a_bit;
+    return bit > 63 || s->may_match >> bit & 1;
 }
 
 static nfl_status source_open_segment(file_source *s, const nfl__segment_entry *entry, nfl_error *err)
@@ -58,11 +96,15 @@ static nfl_status source_open_segment(file_source *s, const nfl__segment_entry *
     char name[NFL__NAME_SIZE];
     nfl_error why;
     nfl__segment_name(entry, name);
-    nfl_status status = nfl__segment_open(&s->segment, s->files, s->root, name, &s->memory, &why);
+    nfl_status status = nfl__segment_open_ends(&s->segment, s->files, s->root, name, &s->memory, &why);
     if (status == NFL_E_NOT_FOUND)
         return source_missing(s, entry, name, err);
     if (status == NFL_OK && s->segment.digest != entry->digest)
         status = nfl__fail(&why, NFL_E_CORRUPT, NFL_NO_OFFSET, "%s: not the file that the manifest names", name);
+    if (status == NFL_OK)
+        status = source_look_up(s, &why);
+    if (status == NFL_OK && s->may_match)
+        status = nfl__segment_read_blocks(&s->segment, &why);
     if (status != NFL_OK && err)
         *err = why;
     return status;
@@ -80,8 +122,11 @@ static nfl_status source_next_segment(file_source *s, nfl_error *err)
         }
         NFL_TRY(source_open_segment(s, entry, err));
         s->next_block = 0;
-        if (s->segment.file >= 0)
+        if (s->segment.file >= 0 && s->may_match)
             return NFL_OK;
+        if (s->segment.file >= 0)
+            s->source.blocks_skipped += (entry->extent.rows + NFL__BATCH_ROWS - 1) / NFL__BATCH_ROWS;
+        nfl__segment_close(&s->segment);
     }
     return NFL_DONE;
 }
@@ -96,7 +141,7 @@ static nfl_status source_next_sealed(file_source *s, nfl_error *err)
         }
         while (s->next_block < s->segment.block_count) {
             s->block = &s->segment.blocks[s->next_block++];
-            if (nfl__filter_may_match(s->filter, s->block->zones)) {
+            if (source_has_address(s, s->next_block - 1) && nfl__filter_may_match(s->filter, s->block->zones)) {
                 s->source.batch.rows = s->block->rows;
                 return NFL_OK;
             }
@@ -131,15 +176,7 @@ static nfl_status source_load(nfl__source *source, uint32_t field, nfl_error *er
     if (s->columns) {
         nfl__columns_view(s->columns, source->batch.rows, field, column);
     } else {
-        const nfl__column *reference = NULL;
-        if (s->block->chunks[field].encoding == NFL__ENCODING_RELATIVE) {
-            uint32_t of = nfl__encoding_reference(field);
-            if (of != NFL_FIELD_NONE) {
-                NFL_TRY(source_load(source, of, err));
-                reference = &source->batch.columns[of];
-            }
-        }
-        NFL_TRY(nfl__segment_column(&s->segment, s->block, field, reference, &s->bytes, &s->decoded[field], column, err));
+        return nfl__segment_load(&s->segment, s->block, field, &s->loader, &source->batch, err);
     }
     source->batch.loaded |= NFL_HAS(field);
     return NFL_OK;
@@ -150,9 +187,7 @@ static void source_free(nfl__source *source)
     file_source *s = (file_source *)source;
     nfl__segment_close(&s->segment);
     nfl__snapshot_free(&s->snapshot, &s->memory);
-    nfl__buffer_free(&s->bytes);
-    for (size_t i = 0; i < NFL_FIELD_STORED_COUNT; i++)
-        nfl__decoded_free(&s->decoded[i], &s->memory);
+    nfl__loader_free(&s->loader);
     nfl__memory memory = s->memory;
     nfl__delete(&memory, s, 1, sizeof *s);
 }
@@ -173,7 +208,8 @@ nfl_status nfl__file_source_new(const nfl_alloc *alloc, const nfl__files *files,
     s->filter = filter;
     s->snapshot = *snapshot;
     s->segment.file = -1;
-    s->bytes.memory = &s->memory;
+    s->has_address = nfl__filter_has_address(filter);
+    nfl__loader_init(&s->loader, &s->memory);
     *out = &s->source;
     return NFL_OK;
 }

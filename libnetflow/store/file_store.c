@@ -23,7 +23,7 @@ enum {
 
 /* --- sealing --- */
 
-static nfl_status file_write_segment(nfl__file_store *s, const nfl__segment_entry *entry, const nfl__buffer *bytes, nfl_error *err)
+nfl_status nfl__file_write_segment(nfl__file_store *s, const nfl__segment_entry *entry, const nfl__buffer *bytes, nfl_error *err)
 {
     char folder[NFL__NAME_SIZE], name[NFL__NAME_SIZE];
     nfl__segment_folder(entry, folder);
@@ -61,7 +61,7 @@ static int file_has_journal(const nfl__file_store *s)
 }
 
 /* Write the manifest. What readers find is the state, even if it may not be durable yet. */
-static nfl_status file_write_manifest(nfl__file_store *s, nfl__manifest *manifest, int *replaced, nfl_error *err)
+nfl_status nfl__file_write_manifest(nfl__file_store *s, nfl__manifest *manifest, int *replaced, nfl_error *err)
 {
     nfl_status status = nfl__manifest_write(manifest, s->files, s->root, &s->memory, replaced, err);
     if (*replaced)
@@ -69,7 +69,7 @@ static nfl_status file_write_manifest(nfl__file_store *s, nfl__manifest *manifes
     return status;
 }
 
-static nfl_status file_sync_root(nfl__file_store *s, nfl_error *err)
+nfl_status nfl__file_sync_root(nfl__file_store *s, nfl_error *err)
 {
     if (s->root_unsynced)
         NFL_TRY(nfl__files_sync_folder(s->files, s->root, ".", err));
@@ -84,15 +84,16 @@ static nfl_status file_publish(nfl__file_store *s, const nfl__segment_entry *ent
     int replaced;
     after.segments[after.count++] = *entry;
     after.journal_id = next->file < 0 ? 0 : next->id;
-    nfl_status status = file_write_manifest(s, &after, &replaced, err);
+    nfl_status status = nfl__file_write_manifest(s, &after, &replaced, err);
     if (!replaced)
         return status;
     s->manifest = after;
     return NFL_OK;
 }
 
-static nfl_status file_seal_bytes(nfl__file_store *s, nfl__buffer *bytes, nfl_error *err)
+static nfl_status file_seal_rows(nfl__file_store *s, nfl_error *err)
 {
+    const nfl__buffer *bytes;
     nfl__segment_entry entry = {.id = s->manifest.next_id};
     nfl__journal next = {.file = -1};
     s->manifest.next_id += 2; /* also if this fails: no id is used twice */
@@ -100,9 +101,11 @@ static nfl_status file_seal_bytes(nfl__file_store *s, nfl__buffer *bytes, nfl_er
     size_t blocks = s->rows.count;
     while (blocks && s->rows.blocks[blocks - 1]->rows == 0)
         blocks--;
-    NFL_TRY(nfl__segment_build(s->rows.blocks, blocks, bytes, &entry.extent, &entry.digest, err));
+    if (!s->builder && !(s->builder = nfl__segment_builder_new(&s->memory.alloc)))
+        return nfl__fail_nomem(err, 0);
+    NFL_TRY(nfl__segment_build(s->builder, s->rows.blocks, blocks, NFL__SEGMENT_FAST, &bytes, &entry.extent, &entry.digest, err));
     entry.bytes = bytes->len;
-    NFL_TRY(file_write_segment(s, &entry, bytes, err));
+    NFL_TRY(nfl__file_write_segment(s, &entry, bytes, err));
     if (file_has_journal(s))
         NFL_TRY(nfl__journal_create(&next, s->files, s->root, entry.id + 1, &s->memory, err));
     uint64_t old_journal = s->manifest.journal_id;
@@ -114,7 +117,7 @@ static nfl_status file_seal_bytes(nfl__file_store *s, nfl__buffer *bytes, nfl_er
     nfl__journal_close(&s->journal);
     s->journal = next;
     s->journal_behind = 0;
-    nfl__row_blocks_free(&s->rows);
+    nfl__row_blocks_clear(&s->rows);
     if (old_journal && !s->root_unsynced)
         file_remove_journal(s, old_journal);
     return NFL_OK;
@@ -122,18 +125,16 @@ static nfl_status file_seal_bytes(nfl__file_store *s, nfl__buffer *bytes, nfl_er
 
 static nfl_status file_seal(nfl__file_store *s, nfl_error *err)
 {
-    nfl__buffer bytes = {&s->memory, NULL, 0, 0};
-    NFL_TRY(file_sync_root(s, err));
+    NFL_TRY(nfl__file_sync_root(s, err));
     if (s->rows.extent.rows == 0)
         return NFL_OK;
-    nfl_status status = file_seal_bytes(s, &bytes, err);
-    nfl__buffer_free(&bytes);
-    return status == NFL_OK ? file_sync_root(s, err) : status;
+    nfl_status status = file_seal_rows(s, err);
+    return status == NFL_OK ? nfl__file_sync_root(s, err) : status;
 }
 
 /* --- appending --- */
 
-static int64_t file_day(nfl_usec time_us)
+int64_t nfl__file_day(nfl_usec time_us)
 {
     return time_us / DAY_US - (time_us % DAY_US < 0);
 }
@@ -146,28 +147,38 @@ static int file_seal_is_due(const nfl__file_store *s, nfl_usec received_us)
         return 0;
     /* The time bounds the journal; without one, few large segments are better than many small ones. */
     int old = file_has_journal(s) && received_us - extent->received_min >= s->segment_us;
-    return old || extent->rows >= s->segment_rows || file_day(received_us) != file_day(extent->received_min);
+    return old || extent->rows >= s->segment_rows || nfl__file_day(received_us) != nfl__file_day(extent->received_min);
 }
 
-/* A flow of any age becomes one of ours. */
-static nfl_flow file_flow(const nfl_flow *flows, size_t i, size_t stride)
+static const nfl_flow *file_row(const nfl_flow *flows, size_t i, size_t stride)
 {
-    const nfl_flow *from = (const void *)((const uint8_t *)flows + i * stride);
-    nfl_flow flow;
-    size_t len = from->struct_size < sizeof flow ? from->struct_size : sizeof flow;
-    memset(&flow, 0, sizeof flow);
-    memcpy(&flow, from, len);
-    flow.struct_size = sizeof flow;
-    return flow;
+    return (const nfl_flow *)(const void *)((const uint8_t *)flows + i * stride);
+}
+
+/* Rows of any age become ours. */
+static void file_copy_rows(const nfl_flow *flows, uint32_t n, size_t stride, nfl_flow *out)
+{
+    memset(out, 0, n * sizeof *out);
+    for (uint32_t i = 0; i < n; i++) {
+        const nfl_flow *from = file_row(flows, i, stride);
+        memcpy(&out[i], from, from->struct_size < sizeof *out ? from->struct_size : sizeof *out);
+        out[i].struct_size = sizeof *out;
+    }
+}
+
+static int file_rows_are_ours(const nfl_flow *flows, uint32_t n, size_t stride)
+{
+    for (uint32_t i = 0; i < n; i++)
+        if (file_row(flows, i, stride)->struct_size != sizeof *flows)
+            return 0;
+    return stride % sizeof(uint64_t) == 0;
 }
 
 static nfl_status file_reserve(nfl__file_store *s, const nfl_flow *flows, size_t n, size_t stride, nfl_error *err)
 {
-    uint64_t fields = 0;
-    for (size_t i = 0; i < n; i++) {
-        nfl_flow flow = file_flow(flows, i, stride);
-        fields |= nfl__columns_fields_of(&flow);
-    }
+    uint64_t fields = NFL__FIELDS_ALWAYS;
+    for (size_t i = 0; i < n; i++)
+        fields |= file_row(flows, i, stride)->present & NFL__FIELDS_STORED;
     NFL_TRY(nfl__row_blocks_reserve(&s->rows, n, fields, err));
     return s->journal.file < 0 || s->journal_behind ? NFL_OK : nfl__journal_reserve(&s->journal, JOURNAL_ROWS, err);
 }
@@ -192,17 +203,25 @@ static void file_journal_row(nfl__file_store *s, const nfl_flow *flow, size_t i)
 static nfl_status file_append(void *self, const nfl_flow *flows, size_t n, size_t stride, nfl_error *err)
 {
     nfl__file_store *s = self;
-    nfl_flow first = file_flow(flows, 0, stride);
-    if (file_seal_is_due(s, first.received_us)) {
+    nfl_flow rows[NFL__COLUMNS_STEP];
+    if (file_seal_is_due(s, flows->received_us)) {
         nfl_status status = file_seal(s, err);
         if (status != NFL_OK && s->rows.extent.rows >= (uint64_t)s->segment_rows * REFUSE_AT)
             return status;
     }
     NFL_TRY(file_reserve(s, flows, n, stride, err));
-    for (size_t i = 0; i < n; i++) {
-        nfl_flow flow = file_flow(flows, i, stride);
-        nfl__row_blocks_add(&s->rows, &flow);
-        file_journal_row(s, &flow, i);
+    for (size_t i = 0; i < n; i += NFL__COLUMNS_STEP) {
+        uint32_t step = n - i < NFL__COLUMNS_STEP ? (uint32_t)(n - i) : NFL__COLUMNS_STEP;
+        const nfl_flow *from = file_row(flows, i, stride);
+        size_t apart = stride;
+        if (!file_rows_are_ours(from, step, stride)) {
+            file_copy_rows(from, step, stride, rows);
+            from = rows;
+            apart = sizeof *rows;
+        }
+        nfl__row_blocks_add(&s->rows, from, step, apart);
+        for (uint32_t j = 0; j < step && s->journal.file >= 0; j++)
+            file_journal_row(s, file_row(from, j, apart), i + j);
     }
     if (s->journal.file >= 0 && s->journal.frame.len >= FRAME_BYTES)
         (void)!nfl__journal_flush(&s->journal, NULL);
@@ -216,7 +235,7 @@ static nfl_status file_sync(void *self, uint32_t level, nfl_error *err)
     if (level == NFL_SYNC_SEAL || !file_has_journal(s) || s->journal_behind)
         return file_seal(s, err);
     if (level == NFL_SYNC_DURABLE)
-        NFL_TRY(file_sync_root(s, err));
+        NFL_TRY(nfl__file_sync_root(s, err));
     NFL_TRY(nfl__journal_flush(&s->journal, err));
     nfl__journal_name(s->journal.id, name);
     if (level != NFL_SYNC_DURABLE)
@@ -229,7 +248,7 @@ static nfl_status file_sync(void *self, uint32_t level, nfl_error *err)
 
 /* --- expiry --- */
 
-static nfl_status file_remove_segment(nfl__file_store *s, const nfl__segment_entry *entry, nfl_error *err)
+nfl_status nfl__file_remove_segment(nfl__file_store *s, const nfl__segment_entry *entry, nfl_error *err)
 {
     char name[NFL__NAME_SIZE];
     nfl__segment_name(entry, name);
@@ -245,6 +264,8 @@ static nfl_status file_expire(void *self, nfl_usec before_us, nfl_error *err)
     nfl__manifest kept = s->manifest;
     kept.segments = NULL;
     kept.count = kept.capacity = 0;
+    if (kept.expired_before_us < before_us)
+        kept.expired_before_us = before_us;
     for (size_t i = 0; i < s->manifest.count; i++) {
         if (s->manifest.segments[i].extent.received_max < before_us)
             continue;
@@ -256,7 +277,7 @@ static nfl_status file_expire(void *self, nfl_usec before_us, nfl_error *err)
         kept.segments[kept.count++] = s->manifest.segments[i];
     }
     int replaced = 0;
-    nfl_status status = kept.count == s->manifest.count ? NFL_OK : file_write_manifest(s, &kept, &replaced, err);
+    nfl_status status = kept.count == s->manifest.count ? NFL_OK : nfl__file_write_manifest(s, &kept, &replaced, err);
     if (!replaced) {
         nfl__manifest_free(&kept, &s->memory);
         return status;
@@ -265,7 +286,7 @@ static nfl_status file_expire(void *self, nfl_usec before_us, nfl_error *err)
     s->manifest = kept;
     for (size_t i = 0; i < old.count; i++) {
         if (old.segments[i].extent.received_max < before_us) {
-            nfl_status removed = file_remove_segment(s, &old.segments[i], err);
+            nfl_status removed = nfl__file_remove_segment(s, &old.segments[i], err);
             status = status == NFL_OK ? removed : status;
         }
     }
@@ -333,12 +354,45 @@ static nfl_status file_read_journal(nfl__file_store *s, uint64_t id, nfl__row_bl
     return status;
 }
 
+/* Let nobody delete what a snapshot of this generation names. A file system without locks gives none; then a reader whose
+ * segment was merged away meanwhile gets an error (file_source.c). */
+static void file_hold(nfl__file_store *s, uint64_t generation, nfl__snapshot *out)
+{
+    out->files = s->files;
+    if (out->lock < 0)
+        out->lock = s->files->open(s->files->ctx, s->root, "lock", NFL__FILE_READ);
+    if (out->lock >= 0)
+        (void)s->files->lock(s->files->ctx, out->lock, NFL__LOCK_READERS + generation, 1, NFL__LOCK_SHARED);
+}
+
+/* While the manifest is being read, nothing at all is deleted. */
+static void file_hold_all(nfl__file_store *s, nfl__snapshot *out)
+{
+    out->files = s->files;
+    out->lock = s->files->open(s->files->ctx, s->root, "lock", NFL__FILE_READ);
+    if (out->lock >= 0)
+        (void)s->files->lock(s->files->ctx, out->lock, NFL__LOCK_SNAPSHOT, 1, NFL__LOCK_SHARED);
+}
+
+int nfl__file_is_read_since(const nfl__file_store *s, uint64_t generation)
+{
+    return s->files->lock(s->files->ctx, s->lock, NFL__LOCK_SNAPSHOT, generation + 1, NFL__LOCK_TEST) == -EAGAIN;
+}
+
 static nfl_status file_try_snapshot(nfl__file_store *s, nfl__memory *memory, nfl__snapshot *out, nfl_error *err)
 {
     nfl__manifest manifest;
     nfl__row_blocks rows = {.memory = memory, .block_rows = JOURNAL_BLOCK_ROWS};
-    NFL_TRY(nfl__manifest_read(&manifest, s->files, s->root, memory, err));
-    nfl_status status = file_read_journal(s, manifest.journal_id, &rows, err);
+    file_hold_all(s, out);
+    nfl_status status = nfl__manifest_read(&manifest, s->files, s->root, memory, err);
+    if (status != NFL_OK) {
+        nfl__snapshot_free(out, memory);
+        return status;
+    }
+    file_hold(s, manifest.generation, out);
+    if (out->lock >= 0)
+        (void)s->files->lock(s->files->ctx, out->lock, NFL__LOCK_SNAPSHOT, 1, NFL__LOCK_RELEASE);
+    status = file_read_journal(s, manifest.journal_id, &rows, err);
     if (status == NFL_OK)
         status = file_copy_entries(&manifest, memory, out, err);
     if (status == NFL_OK)
@@ -353,7 +407,9 @@ static nfl_status file_try_snapshot(nfl__file_store *s, nfl__memory *memory, nfl
 nfl_status nfl__file_store_snapshot(nfl__file_store *s, nfl__memory *memory, nfl__snapshot *out, nfl_error *err)
 {
     memset(out, 0, sizeof *out);
+    out->lock = -1;
     if (s->lock >= 0) { /* the writer knows its state */
+        file_hold(s, s->manifest.generation, out);
         nfl_status status = file_copy_entries(&s->manifest, memory, out, err);
         if (status == NFL_OK)
             status = file_copy_tails(&s->rows, memory, out, err);
@@ -485,7 +541,8 @@ static void file_sweep_all(nfl__file_store *s)
     nfl__sort(ids, count, sizeof *ids, file_compare_ids, NULL);
     file_sweep journals = {s, "journal", ".nfj", ids, count}, segments = {s, "segments", ".nfs", ids, count};
     (void)s->files->list(s->files->ctx, s->root, "journal", file_sweep_file, &journals);
-    (void)s->files->list(s->files->ctx, s->root, "segments", file_sweep_day, &segments);
+    if (!nfl__file_is_read_since(s, s->manifest.generation + 1)) /* merged segments may be in use */
+        (void)s->files->list(s->files->ctx, s->root, "segments", file_sweep_day, &segments);
     nfl__delete(&s->memory, ids, count, sizeof *ids);
 }
 
@@ -518,7 +575,7 @@ static nfl_status file_start_journal(nfl__file_store *s, nfl_error *err)
     NFL_TRY(nfl__journal_create(&s->journal, s->files, s->root, id, &s->memory, err));
     s->manifest.next_id = id + 1;
     s->manifest.journal_id = id;
-    return file_write_manifest(s, &s->manifest, &replaced, err);
+    return nfl__file_write_manifest(s, &s->manifest, &replaced, err);
 }
 
 /* What could be read of a damaged journal is sealed, and the store goes on without it. */
@@ -531,7 +588,7 @@ static nfl_status file_leave_damaged(nfl__file_store *s, nfl_error *err)
         NFL_TRY(file_start_journal(s, err));
     } else {
         s->manifest.journal_id = 0;
-        NFL_TRY(file_write_manifest(s, &s->manifest, &replaced, err));
+        NFL_TRY(nfl__file_write_manifest(s, &s->manifest, &replaced, err));
     }
     file_remove_journal(s, s->damaged_journal);
     return NFL_OK;
@@ -543,7 +600,7 @@ static nfl_status file_create(nfl__file_store *s, nfl_error *err)
     NFL_TRY(nfl__files_ensure_folder(s->files, s->root, "journal", ".", err));
     int replaced;
     s->manifest.next_id = 1;
-    return file_write_manifest(s, &s->manifest, &replaced, err);
+    return nfl__file_write_manifest(s, &s->manifest, &replaced, err);
 }
 
 static nfl_status file_lock(nfl__file_store *s, const char *path, nfl_error *err)
@@ -551,7 +608,7 @@ static nfl_status file_lock(nfl__file_store *s, const char *path, nfl_error *err
     s->lock = s->files->open(s->files->ctx, s->root, "lock", NFL__FILE_CREATE);
     if (s->lock < 0)
         return nfl__fail_io(err, -s->lock, "create %.120s/lock", path);
-    int result = s->files->lock(s->files->ctx, s->lock);
+    int result = s->files->lock(s->files->ctx, s->lock, NFL__LOCK_WRITER, 1, NFL__LOCK_EXCLUSIVE);
     if (result == -EAGAIN)
         return nfl__fail(err, NFL_E_BUSY, NFL_NO_OFFSET, "%.160s: another process writes to this store", path);
     return result < 0 ? nfl__fail_io(err, -result, "lock %.120s/lock", path) : NFL_OK;
@@ -601,6 +658,8 @@ static void file_close(void *self)
         (void)!file_sync(s, NFL_SYNC_DURABLE, NULL);
     nfl__journal_close(&s->journal);
     nfl__row_blocks_free(&s->rows);
+    nfl__segment_builder_free(s->builder);
+    nfl__compaction_free(s);
     nfl__manifest_free(&s->manifest, &s->memory);
     if (s->lock >= 0)
         s->files->close(s->files->ctx, s->lock);
@@ -636,8 +695,8 @@ static nfl_status file_open(nfl__file_store *s, const char *path, nfl_error *err
 nfl_status nfl__file_store_open_with(const nfl__files *files, const char *path, const nfl_store_opts *opts, void **self,
                                      const nfl__store_ops **ops, nfl_error *err)
 {
-    static const nfl__store_ops file_ops = {file_append, file_sync,   file_expire, file_open_source,
-                                            file_info,   nfl__file_store_verify, file_close};
+    static const nfl__store_ops file_ops = {file_append, file_sync, file_expire, nfl__file_compact, file_open_source,
+                                            file_info, nfl__file_store_verify, file_close};
     nfl__memory memory;
     nfl__memory_init(&memory, opts->alloc, 0);
     nfl__file_store *s = nfl__new(&memory, 1, sizeof *s);

@@ -16,6 +16,12 @@
  * no manifest names is deleted by the next writer. A failed seal leaves everything as it was and is tried again,
  * under a new id; the old journal is deleted only when the new manifest is durable.
  *
+ * Compaction (file_compact.c). Neighbouring small segments of a day become one, a block of rows at each call. The manifest then
+ * names the new one; the files of the old ones stay until nobody reads a state that names them.
+ *
+ * Locks, on bytes of DIR/lock: 0 the writer's, exclusive; 1 shared, while a reader takes its snapshot; 2 + generation shared, as
+ * long as somebody reads that state. The kernel drops the locks of a dead process.
+ *
  * Reading. A snapshot is the manifest and the whole frames of the journal it names. The journal being gone means that
  * the manifest was replaced meanwhile: read it again. No lock is taken. The writer's own handle reads its memory.
  *
@@ -30,6 +36,7 @@
 #include "store/file_source.h"
 #include "store/files.h"
 #include "store/journal.h"
+#include "store/segment.h"
 
 /* Rows in blocks of columns: what the writer has not sealed, what a reader finds in the journal. */
 typedef struct nfl__row_blocks {
@@ -40,9 +47,15 @@ typedef struct nfl__row_blocks {
     nfl__extent extent;
 } nfl__row_blocks;
 nfl_status nfl__row_blocks_reserve(nfl__row_blocks *blocks, size_t rows, uint64_t fields, nfl_error *err);
-void nfl__row_blocks_add(nfl__row_blocks *blocks, const nfl_flow *flow); /* reserved */
+void nfl__row_blocks_add(nfl__row_blocks *blocks, const nfl_flow *flows, uint32_t n, size_t stride); /* as nfl__columns_add() */
 nfl_status nfl__row_blocks_visit(void *ctx, const nfl_flow *flow, nfl_error *err); /* nfl__journal_visit */
+void nfl__row_blocks_clear(nfl__row_blocks *blocks); /* no rows; some memory is kept for the next ones */
 void nfl__row_blocks_free(nfl__row_blocks *blocks);
+
+/* Bytes of DIR/lock. */
+enum { NFL__LOCK_WRITER = 0, NFL__LOCK_SNAPSHOT = 1, NFL__LOCK_READERS = 2 };
+
+typedef struct nfl__compaction nfl__compaction;
 
 typedef struct nfl__file_store {
     nfl__memory memory;
@@ -55,6 +68,8 @@ typedef struct nfl__file_store {
     nfl__manifest manifest; /* writer: the current state */
     nfl__journal journal;   /* writer with journal; file -1 otherwise */
     nfl__row_blocks rows;   /* writer: rows not sealed */
+    nfl__segment_builder *builder; /* made when first needed */
+    nfl__compaction *compaction; /* made when first needed */
     int root_unsynced;      /* the manifest is replaced but perhaps not durable */
     uint64_t damaged_journal; /* id of one that is to be kept for inspection; 0 = none */
     int journal_behind;     /* rows lacks nothing, but the journal does: only sealing saves them */
@@ -66,6 +81,26 @@ nfl_status nfl__file_store_open_with(const nfl__files *files, const char *path, 
 
 /* What a query sees now. */
 nfl_status nfl__file_store_snapshot(nfl__file_store *store, nfl__memory *memory, nfl__snapshot *out, nfl_error *err);
+
+/* Write a segment's file, durable; nothing remains of it on failure. */
+nfl_status nfl__file_write_segment(nfl__file_store *store, const nfl__segment_entry *entry, const nfl__buffer *bytes, nfl_error *err);
+/* Delete it, and its folder when that is empty. */
+nfl_status nfl__file_remove_segment(nfl__file_store *store, const nfl__segment_entry *entry, nfl_error *err);
+
+/* Write the manifest. What readers find is the state, even if it may not be durable yet. */
+nfl_status nfl__file_write_manifest(nfl__file_store *store, nfl__manifest *manifest, int *replaced, nfl_error *err);
+/* Make a manifest durable that was replaced and perhaps is not. */
+nfl_status nfl__file_sync_root(nfl__file_store *store, nfl_error *err);
+
+/* Does somebody read a state older than this generation, or is somebody taking a snapshot? */
+int nfl__file_is_read_since(const nfl__file_store *store, uint64_t generation);
+
+/* UTC day of a time. */
+int64_t nfl__file_day(nfl_usec time_us);
+
+/* compact() of the interface; and what it holds in between. */
+nfl_status nfl__file_compact(void *self, const nfl_compact_opts *opts, nfl_error *err);
+void nfl__compaction_free(nfl__file_store *store);
 
 /* verify() of the interface. */
 nfl_status nfl__file_store_verify(void *self, nfl_verify_report *out, nfl_error *err);

@@ -9,8 +9,7 @@ typedef struct verifier {
     nfl__file_store *store;
     nfl__memory memory;
     nfl_verify_report *report;
-    nfl__buffer bytes;
-    nfl__decoded decoded[NFL_FIELD_STORED_COUNT];
+    nfl__loader loader;
 } verifier;
 
 /* Damage is counted and the check goes on; what says nothing about the files (no memory, failed read) ends it. */
@@ -29,23 +28,11 @@ static nfl_status verify_count(verifier *v, nfl_status status, uint64_t *bad, co
     return NFL_OK;
 }
 
-static nfl_status verify_column(verifier *v, const nfl__segment *segment, const nfl__block *block, uint32_t field,
-                                nfl__column *columns, nfl_error *err)
-{
-    uint32_t of = block->chunks[field].encoding == NFL__ENCODING_RELATIVE ? nfl__encoding_reference(field) : NFL_FIELD_NONE;
-    return nfl__segment_column(segment, block, field, of == NFL_FIELD_NONE ? NULL : &columns[of], &v->bytes, &v->decoded[field],
-                               &columns[field], err);
-}
-
-/* Columns are read in the order in which they refer to each other. */
 static nfl_status verify_block(verifier *v, const nfl__segment *segment, const nfl__block *block, nfl_error *err)
 {
-    nfl__column columns[NFL_FIELD_STORED_COUNT];
-    NFL_TRY(verify_column(v, segment, block, NFL_FIELD_RECEIVED, columns, err));
-    NFL_TRY(verify_column(v, segment, block, NFL_FIELD_FIRST, columns, err));
-    for (uint32_t field = NFL_FIELD_LAST; field < NFL_FIELD_STORED_COUNT; field++)
-        if (field != NFL_FIELD_RECEIVED)
-            NFL_TRY(verify_column(v, segment, block, field, columns, err));
+    nfl__batch batch = {.rows = block->rows};
+    for (uint32_t field = 0; field < NFL_FIELD_STORED_COUNT; field++)
+        NFL_TRY(nfl__segment_load(segment, block, field, &v->loader, &batch, err));
     return NFL_OK;
 }
 
@@ -120,14 +107,12 @@ nfl_status nfl__file_store_verify(void *self, nfl_verify_report *out, nfl_error 
     verifier v = {.store = store, .report = out};
     nfl__snapshot snapshot;
     nfl__memory_init(&v.memory, &store->memory.alloc, 0);
-    v.bytes.memory = &v.memory;
+    nfl__loader_init(&v.loader, &v.memory);
     nfl_error why;
     nfl_status status = nfl__file_store_snapshot(store, &v.memory, &snapshot, &why); /* checks manifest and journal */
     NFL_TRY(verify_count(&v, status, &out->bad_files, &why, err));
     status = verify_all(&v, &snapshot, err);
     nfl__snapshot_free(&snapshot, &v.memory);
-    nfl__buffer_free(&v.bytes);
-    for (size_t i = 0; i < NFL_FIELD_STORED_COUNT; i++)
-        nfl__decoded_free(&v.decoded[i], &v.memory);
+    nfl__loader_free(&v.loader);
     return status;
 }

@@ -118,16 +118,22 @@ static int files_system_make_folder(void *ctx, int root, const char *name)
 
 /* A lock of the open file, not of the process: two handles in one process exclude each other, and no other
  * close() in the process loses it. */
-static int files_system_lock(void *ctx, int file)
+static int files_system_lock(void *ctx, int file, uint64_t at, uint64_t len, int what)
 {
     (void)ctx;
 #ifdef F_OFD_SETLK
-    int command = F_OFD_SETLK;
+    int set = F_OFD_SETLK, get = F_OFD_GETLK;
 #else
-    int command = F_SETLK;
+    int set = F_SETLK, get = F_GETLK;
 #endif
-    struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
-    int result = files_result(fcntl(file, command, &lock));
+    struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = (off_t)at, .l_len = (off_t)len};
+    if (what == NFL__LOCK_SHARED)
+        lock.l_type = F_RDLCK;
+    else if (what == NFL__LOCK_RELEASE)
+        lock.l_type = F_UNLCK;
+    int result = files_result(fcntl(file, what == NFL__LOCK_TEST ? get : set, &lock));
+    if (result == 0 && what == NFL__LOCK_TEST && lock.l_type != F_UNLCK)
+        return -EAGAIN;
     return result == -EACCES ? -EAGAIN : result;
 }
 

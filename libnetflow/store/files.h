@@ -17,6 +17,15 @@ enum {
     NFL__FILE_CREATE = 3 /* new or emptied file, read and write */
 };
 
+/* What to do with bytes of a file that stand for something, whether they exist or not. Locks belong to the open file: they
+ * are gone when it is closed or its process dies. */
+enum {
+    NFL__LOCK_EXCLUSIVE = 1,
+    NFL__LOCK_SHARED = 2,
+    NFL__LOCK_RELEASE = 3,
+    NFL__LOCK_TEST = 4 /* would EXCLUSIVE work? */
+};
+
 /* Called for each entry of a folder; a return value other than 0 ends the walk and is its result. */
 typedef int (*nfl__files_visit)(void *visit_ctx, const char *name, int is_dir);
 
@@ -34,7 +43,7 @@ typedef struct nfl__files {
     int (*unlink)(void *ctx, int root, const char *name);
     int (*remove_folder)(void *ctx, int root, const char *name);
     int (*make_folder)(void *ctx, int root, const char *name);
-    int (*lock)(void *ctx, int file); /* exclusive, gone when the handle is closed or its process dies; -EAGAIN */
+    int (*lock)(void *ctx, int file, uint64_t at, uint64_t len, int what); /* -EAGAIN: somebody else has one */
     int (*list)(void *ctx, int root, const char *name, nfl__files_visit visit, void *visit_ctx);
     void *ctx;
 } nfl__files;

@@ -112,7 +112,7 @@ static void host_close(void *self)
 nfl_status nfl__host_store_open(const nfl_store_opts *opts, void **self, const nfl__store_ops **ops,
                                 nfl_error *err)
 {
-    static const nfl__store_ops host_ops = {host_append, host_sync,   host_expire, host_open_source,
+    static const nfl__store_ops host_ops = {host_append, host_sync,   host_expire, nfl__store_compact_nothing, host_open_source,
                                             host_info,   host_verify, host_close};
     nfl_store_backend backend;
     NFL_TRY(nfl__opts_read(&backend, sizeof backend, opts->backend, err));

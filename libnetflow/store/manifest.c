@@ -12,7 +12,7 @@
 
 #define MANIFEST_MAGIC "NFLMAN1\n"
 
-enum { MANIFEST_VERSION = 1, HEAD = 48, ENTRY = 64, TAIL = 8, MANIFEST_MAX = 1 << 30 };
+enum { MANIFEST_VERSION = 1, HEAD = 56, ENTRY = 72, TAIL = 8, MANIFEST_MAX = 1 << 30 };
 
 void nfl__segment_folder(const nfl__segment_entry *entry, char name[NFL__NAME_SIZE])
 {
@@ -54,6 +54,7 @@ static void manifest_read_entry(nfl__rd *rd, nfl__segment_entry *entry)
     entry->extent.first_min = (nfl_usec)nfl__rd_u64_le(rd);
     entry->extent.first_max = (nfl_usec)nfl__rd_u64_le(rd);
     entry->digest = nfl__rd_u64_le(rd);
+    entry->flags = nfl__rd_u64_le(rd);
 }
 
 static nfl_status manifest_read_entries(nfl__manifest *manifest, nfl__rd *rd, uint64_t count, uint32_t entry_size,
@@ -84,8 +85,9 @@ static nfl_status manifest_parse(nfl__manifest *manifest, const uint8_t *data, s
     manifest->generation = nfl__load_le64(data + 16);
     manifest->next_id = nfl__load_le64(data + 24);
     manifest->journal_id = nfl__load_le64(data + 32);
+    manifest->expired_before_us = (nfl_usec)nfl__load_le64(data + 40);
     nfl__rd rd = nfl__rd_make(data + HEAD, len - HEAD - TAIL);
-    return manifest_read_entries(manifest, &rd, nfl__load_le64(data + 40), nfl__load_le32(data + 12), memory, err);
+    return manifest_read_entries(manifest, &rd, nfl__load_le64(data + 48), nfl__load_le32(data + 12), memory, err);
 }
 
 static nfl_status manifest_load(nfl__manifest *manifest, const nfl__files *files, int file, nfl__memory *memory, nfl_error *err)
@@ -132,6 +134,7 @@ static void manifest_write_entry(nfl__wr *wr, const nfl__segment_entry *entry)
     nfl__wr_le(wr, (uint64_t)entry->extent.first_min, 8);
     nfl__wr_le(wr, (uint64_t)entry->extent.first_max, 8);
     nfl__wr_le(wr, entry->digest, 8);
+    nfl__wr_le(wr, entry->flags, 8);
 }
 
 static void manifest_format(const nfl__manifest *manifest, uint8_t *data, size_t len)
@@ -143,6 +146,7 @@ static void manifest_format(const nfl__manifest *manifest, uint8_t *data, size_t
     nfl__wr_le(&wr, manifest->generation + 1, 8);
     nfl__wr_le(&wr, manifest->next_id, 8);
     nfl__wr_le(&wr, manifest->journal_id, 8);
+    nfl__wr_le(&wr, (uint64_t)manifest->expired_before_us, 8);
     nfl__wr_le(&wr, manifest->count, 8);
     for (size_t i = 0; i < manifest->count; i++)
         manifest_write_entry(&wr, &manifest->segments[i]);

@@ -1,7 +1,9 @@
 /* The manifest: which segments and which journal make up the store at this instant.
  *
- *   magic "NFLMAN1\n" | version u32 | entry size u32 | generation u64 | next id u64 | journal id u64 | segments u64
- *   per segment: id u64 | rows u64 | bytes u64 | received min, max i64 | first min, max i64 | digest u64
+ *   magic "NFLMAN1\n" | version u32 | entry size u32 | generation u64 | next id u64 | journal id u64 | expired before i64 |
+ *   segments u64
+ *   per segment: id u64 | rows u64 | bytes u64 | received min, max i64 | first min, max i64 | digest u64 |
+ *   flags u64
  *   XXH64 of everything before: u64                                                            little-endian
  *
  * It is replaced as a whole: written beside, made durable, renamed over the old one, the folder made durable. So
@@ -14,10 +16,13 @@
 #include "store/columns.h"
 #include "store/files.h"
 
+#define NFL__ENTRY_COMPACT 0x1u /* made by compaction, as small as it gets */
+
 typedef struct nfl__segment_entry {
     uint64_t id;
     uint64_t bytes;
     uint64_t digest; /* XXH64 of the file up to its footer */
+    uint64_t flags;  /* NFL__ENTRY_* */
     nfl__extent extent;
 } nfl__segment_entry;
 
@@ -25,6 +30,7 @@ typedef struct nfl__manifest {
     uint64_t generation;
     uint64_t next_id;
     uint64_t journal_id;
+    nfl_usec expired_before_us; /* what arrived before may be gone */
     nfl__segment_entry *segments;
     size_t count;
     size_t capacity;

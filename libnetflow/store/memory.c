@@ -182,7 +182,7 @@ static void memory_close(void *self)
 nfl_status nfl__memory_store_open(const nfl_store_opts *opts, void **self, const nfl__store_ops **ops,
                                   nfl_error *err)
 {
-    static const nfl__store_ops memory_ops = {memory_append, memory_sync,   memory_expire, memory_open_source,
+    static const nfl__store_ops memory_ops = {memory_append, memory_sync,   memory_expire, nfl__store_compact_nothing, memory_open_source,
                                               memory_info,   memory_verify, memory_close};
     nfl__memory memory;
     nfl__memory_init(&memory, opts->alloc, 0);

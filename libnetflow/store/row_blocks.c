@@ -1,6 +1,8 @@
 #include "base/error.h"
 #include "store/file_store.h"
 
+enum { BLOCKS_KEPT = 4 /* after sealing; usual segments have no more */ };
+
 /* Rows that still fit into the last block. */
 static size_t row_blocks_room(const nfl__row_blocks *blocks)
 {
@@ -42,18 +44,43 @@ nfl_status nfl__row_blocks_reserve(nfl__row_blocks *blocks, size_t rows, uint64_
     return NFL_OK;
 }
 
-void nfl__row_blocks_add(nfl__row_blocks *blocks, const nfl_flow *flow)
+void nfl__row_blocks_add(nfl__row_blocks *blocks, const nfl_flow *flows, uint32_t n, size_t stride)
 {
-    nfl__columns_add(blocks->blocks[row_blocks_first_open(blocks)], flow);
-    nfl__extent_add_flow(&blocks->extent, flow);
+    for (size_t i = row_blocks_first_open(blocks); n; i++) {
+        nfl__columns *columns = blocks->blocks[i];
+        uint32_t room = columns->capacity - columns->rows, step = n < room ? n : room;
+        if (step)
+            nfl__columns_add(columns, flows, step, stride);
+        for (uint32_t row = 0; row < step; row++) {
+            nfl__extent_add_flow(&blocks->extent, flows);
+            flows = (const nfl_flow *)(const void *)((const uint8_t *)flows + stride);
+        }
+        n -= step;
+    }
 }
 
 nfl_status nfl__row_blocks_visit(void *ctx, const nfl_flow *flow, nfl_error *err)
 {
     nfl__row_blocks *blocks = ctx;
     NFL_TRY(nfl__row_blocks_reserve(blocks, 1, nfl__columns_fields_of(flow), err));
-    nfl__row_blocks_add(blocks, flow);
+    nfl__row_blocks_add(blocks, flow, 1, sizeof *flow);
     return NFL_OK;
+}
+
+void nfl__row_blocks_clear(nfl__row_blocks *blocks)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < blocks->count; i++) {
+        nfl__columns *columns = blocks->blocks[i];
+        if (kept == BLOCKS_KEPT || columns->references > 1) {
+            nfl__columns_release(columns);
+            continue;
+        }
+        nfl__columns_clear(columns);
+        blocks->blocks[kept++] = columns;
+    }
+    blocks->count = kept;
+    memset(&blocks->extent, 0, sizeof blocks->extent);
 }
 
 void nfl__row_blocks_free(nfl__row_blocks *blocks)

@@ -1,19 +1,63 @@
 #include "base/error.h"
 #include "base/hash.h"
+#include "store/address_index.h"
+#include "store/compress.h"
 #include "store/segment.h"
 #include "store/segment_format.h"
 
-typedef struct segment_builder {
-    nfl__memory *memory;
-    nfl__encoder_work *work;
-    nfl__buffer *out;
+enum {
+    COMPRESS_FROM = 64,    /* bytes */
+    COMPRESSION_PAYS = 20  /* it must save one part in so many */
+};
+
+struct nfl__segment_builder {
+    nfl__memory memory;
+    nfl__encoder *encoder;
+    uint32_t encoder_rows;
+    unsigned level;
+    uint32_t blocks;
+    nfl__extent extent;
+    nfl__buffer out;
+    nfl__index_builder index;
     nfl__buffer directory;
+    nfl__buffer planes;     /* a chunk in the form that compresses well */
+    nfl__buffer compressed;
+    void *compressor;
     nfl_error *err;
-} segment_builder;
+};
+
+typedef nfl__segment_builder segment_builder;
+
+void nfl__segment_builder_free(nfl__segment_builder *b)
+{
+    if (!b)
+        return;
+    nfl__memory memory = b->memory;
+    nfl__encoder_free(b->encoder, &b->memory);
+    nfl__buffer_free(&b->out);
+    nfl__index_builder_free(&b->index);
+    nfl__buffer_free(&b->directory);
+    nfl__buffer_free(&b->planes);
+    nfl__buffer_free(&b->compressed);
+    nfl__compressor_free(b->compressor);
+    nfl__delete(&memory, b, 1, sizeof *b);
+}
+
+nfl__segment_builder *nfl__segment_builder_new(const nfl_alloc *alloc)
+{
+    nfl__memory memory;
+    nfl__memory_init(&memory, alloc, 0);
+    nfl__segment_builder *b = nfl__new(&memory, 1, sizeof *b);
+    if (!b)
+        return NULL;
+    b->memory = memory;
+    b->out.memory = b->directory.memory = b->planes.memory = b->compressed.memory = &b->memory;
+    return b;
+}
 
 static nfl_status build_nomem(segment_builder *b)
 {
-    return nfl__fail_nomem(b->err, b->out->len);
+    return nfl__fail_nomem(b->err, b->out.len);
 }
 
 static nfl_status build_bytes(segment_builder *b, nfl__buffer *buffer, const void *src, size_t len)
@@ -44,77 +88,154 @@ static nfl_status build_zone(segment_builder *b, const nfl__zone *zone, int addr
     return build_number(b, &b->directory, zone->max, 8);
 }
 
-/* One column: chunk into the file, row into the directory. */
-static nfl_status build_column(segment_builder *b, const nfl__columns *columns, uint32_t field, uint32_t *chunks)
+/* The chunk of b->out from `offset` on by its compressed form, if that is clearly smaller. */
+static nfl_status build_compress(segment_builder *b, uint32_t field, nfl__chunk *chunk)
 {
-    nfl__column view;
-    nfl__zone zone;
-    nfl__columns_view(columns, columns->rows, field, &view);
-    if (view.form == NFL__COLUMN_NULL)
-        return NFL_OK;
-    nfl__zone_compute(&zone, field, view.values, view.valid, columns->rows);
-    if (zone.all_null)
-        return NFL_OK;
-    uint32_t reference = nfl__encoding_reference(field);
-    size_t offset = b->out->len;
-    uint32_t encoding = nfl__encode_column(b->work, field, view.values, view.valid, columns->rows,
-                                           reference == NFL_FIELD_NONE ? NULL : columns->values[reference], b->out);
-    if (!encoding)
+    nfl__chunk_form form;
+    size_t len;
+    b->planes.len = b->compressed.len = 0;
+        if (!nfl__encode_column(b->encoder, field, 1, &b->planes, &form) || !nfl__compressor_new(&b->compressor) ||
+        !nfl__buffer_room(&b->compressed, nfl__compress_bound(b->planes.len)))
         return build_nomem(b);
+    if (!nfl__compress(b->compressor, b->compressed.data, b->compressed.len, b->planes.data, b->planes.len, &len))
+        return build_nomem(b);
+    if (len > chunk->len - chunk->len / COMPRESSION_PAYS)
+        return NFL_OK;
+    memcpy(b->out.data + chunk->offset, b->compressed.data, len);
+    b->out.len = chunk->offset + len;
+    chunk->form = form;
+    chunk->len = (uint32_t)len;
+    chunk->raw_len = (uint32_t)b->planes.len;
+    chunk->compression = SEGMENT_ZSTD;
+    return NFL_OK;
+}
+
+/* The column's chunk at the end of the file; of a partner, that of the first one of the pair. */
+static nfl_status build_chunk(segment_builder *b, uint32_t field, nfl__chunk *chunks)
+{
+    nfl__chunk *chunk = &chunks[field];
+    *chunk = (nfl__chunk){.offset = b->out.len};
+    if (!nfl__encode_column(b->encoder, field, 0, &b->out, &chunk->form))
+        return build_nomem(b);
+    if (chunk->form.encoding == NFL__ENCODING_PARTNER) {
+        nfl__chunk_form form = chunk->form;
+        *chunk = chunks[form.reference];
+        chunk->form = form;
+        return NFL_OK;
+    }
+    chunk->len = chunk->raw_len = (uint32_t)(b->out.len - chunk->offset);
+    if (b->level == NFL__SEGMENT_COMPACT && NFL__CAN_COMPRESS && chunk->len >= COMPRESS_FROM)
+        NFL_TRY(build_compress(b, field, chunk));
+    chunk->hash = nfl__hash(b->out.data + chunk->offset, chunk->len, 0);
+    return NFL_OK;
+}
+
+static nfl_status build_entry(segment_builder *b, uint32_t field, const nfl__chunk *chunk, const nfl__zone *zone)
+{
     int addresses = nfl__field_slots[field].type == NFL_TYPE_IP;
-    size_t len = b->out->len - offset;
-    uint8_t head[8] = {(uint8_t)field, (uint8_t)encoding, 0,
-                       (uint8_t)((zone.has_null ? SEGMENT_CHUNK_HAS_NULL : 0) | (addresses ? SEGMENT_CHUNK_ADDRESSES : 0))};
-    nfl__store_le(head + 4, len, 4);
-    NFL_TRY(build_bytes(b, &b->directory, head, sizeof head));
-    NFL_TRY(build_number(b, &b->directory, offset, 8));
-    NFL_TRY(build_number(b, &b->directory, nfl__hash(b->out->data + offset, len, 0), 8));
-    (*chunks)++;
-    return build_zone(b, &zone, addresses);
+    uint8_t row[SEGMENT_CHUNK] = {(uint8_t)field, chunk->form.encoding, chunk->compression,
+                                  (uint8_t)((zone->has_null ? SEGMENT_CHUNK_HAS_NULL : 0) | (addresses ? SEGMENT_CHUNK_ADDRESSES : 0))};
+    nfl__store_le(row + 4, chunk->len, 4);
+    nfl__store_le(row + 8, chunk->offset, 8);
+    nfl__store_le(row + 16, chunk->hash, 8);
+    nfl__store_le(row + 24, chunk->raw_len, 4);
+    row[28] = chunk->form.reference;
+    row[29] = chunk->form.validity_of;
+    NFL_TRY(build_bytes(b, &b->directory, row, sizeof row));
+    return build_zone(b, zone, addresses);
+}
+
+/* Views of the columns that some row has, and their zones. */
+static void build_views(const nfl__columns *columns, nfl__batch *batch, nfl__zone *zones)
+{
+    memset(batch, 0, sizeof *batch);
+    batch->rows = columns->rows;
+    for (uint32_t field = 0; field < NFL_FIELD_STORED_COUNT; field++) {
+        nfl__column *view = &batch->columns[field];
+        nfl__columns_view(columns, columns->rows, field, view);
+        if (view->form == NFL__COLUMN_NULL)
+            continue;
+        nfl__zone_compute(&zones[field], field, view->values, view->valid, columns->rows);
+        if (zones[field].all_null)
+            view->form = NFL__COLUMN_NULL;
+    }
 }
 
 static nfl_status build_block(segment_builder *b, const nfl__columns *columns)
 {
-    uint32_t chunks = 0;
+    nfl__batch batch;
+    nfl__zone zones[NFL_FIELD_STORED_COUNT];
+    nfl__chunk chunks[NFL_FIELD_STORED_COUNT];
+    uint32_t count = 0;
+    build_views(columns, &batch, zones);
+    nfl__encoder_start(b->encoder, &batch);
+    if (!nfl__index_builder_add(&b->index, b->encoder, &batch))
+        return build_nomem(b);
     NFL_TRY(build_number(b, &b->directory, columns->rows, 4));
     size_t count_at = b->directory.len;
     NFL_TRY(build_number(b, &b->directory, 0, 4));
-    for (uint32_t field = 0; field < NFL_FIELD_STORED_COUNT; field++)
-        NFL_TRY(build_column(b, columns, field, &chunks));
-    nfl__store_le(b->directory.data + count_at, chunks, 4);
+    for (uint32_t field = 0; field < NFL_FIELD_STORED_COUNT; field++) {
+        if (batch.columns[field].form == NFL__COLUMN_NULL)
+            continue;
+        NFL_TRY(build_chunk(b, field, chunks));
+        NFL_TRY(build_entry(b, field, &chunks[field], &zones[field]));
+        count++;
+    }
+    nfl__store_le(b->directory.data + count_at, count, 4);
     return NFL_OK;
 }
 
-static nfl_status build_directory_head(segment_builder *b, const nfl__extent *extent, size_t blocks)
+/* The head of the directory, for which room was left. */
+static void build_directory_head(segment_builder *b)
 {
-    NFL_TRY(build_number(b, &b->directory, extent->rows, 8));
-    NFL_TRY(build_number(b, &b->directory, (uint64_t)extent->received_min, 8));
-    NFL_TRY(build_number(b, &b->directory, (uint64_t)extent->received_max, 8));
-    NFL_TRY(build_number(b, &b->directory, (uint64_t)extent->first_min, 8));
-    NFL_TRY(build_number(b, &b->directory, (uint64_t)extent->first_max, 8));
-    return build_number(b, &b->directory, blocks, 8);
+    uint8_t *dst = b->directory.data;
+    nfl__store_le(dst, b->extent.rows, 8);
+    nfl__store_le(dst + 8, (uint64_t)b->extent.received_min, 8);
+    nfl__store_le(dst + 16, (uint64_t)b->extent.received_max, 8);
+    nfl__store_le(dst + 24, (uint64_t)b->extent.first_min, 8);
+    nfl__store_le(dst + 32, (uint64_t)b->extent.first_max, 8);
+    nfl__store_le(dst + 40, b->blocks, 8);
 }
 
-/* Directory section, section table, footer. */
-static nfl_status build_end(segment_builder *b, const nfl__extent *extent, uint64_t *digest)
+static nfl_status build_section(segment_builder *b, nfl__buffer *table, uint32_t type, uint32_t flags, uint64_t from)
 {
-    uint64_t directory_at = b->out->len;
-    NFL_TRY(build_bytes(b, b->out, b->directory.data, b->directory.len));
-    uint64_t table_at = b->out->len;
-    NFL_TRY(build_number(b, b->out, SEGMENT_DIRECTORY, 4));
-    NFL_TRY(build_number(b, b->out, SEGMENT_MUST_UNDERSTAND, 4));
-    NFL_TRY(build_number(b, b->out, directory_at, 8));
-    NFL_TRY(build_number(b, b->out, b->directory.len, 8));
-    NFL_TRY(build_number(b, b->out, nfl__hash(b->directory.data, b->directory.len, 0), 8));
-    *digest = nfl__hash(b->out->data, b->out->len, 0);
-    uint64_t table_hash = nfl__hash(b->out->data + table_at, b->out->len - table_at, 0);
-    NFL_TRY(build_number(b, b->out, table_at, 8));
-    NFL_TRY(build_number(b, b->out, 1, 4));
-    NFL_TRY(build_number(b, b->out, SEGMENT_VERSION, 4));
-    NFL_TRY(build_number(b, b->out, *digest, 8));
-    NFL_TRY(build_number(b, b->out, extent->rows, 8));
-    NFL_TRY(build_number(b, b->out, table_hash, 8));
-    return build_bytes(b, b->out, SEGMENT_END_MAGIC, 8);
+    uint8_t row[SEGMENT_SECTION];
+    nfl__store_le(row, type, 4);
+    nfl__store_le(row + 4, flags, 4);
+    nfl__store_le(row + 8, from, 8);
+    nfl__store_le(row + 16, b->out.len - from, 8);
+    nfl__store_le(row + 24, nfl__hash(b->out.data + from, b->out.len - from, 0), 8);
+    return build_bytes(b, table, row, sizeof row);
+}
+
+/* The sections; their table, in the place of the chunk that was compressed last. */
+static nfl_status build_sections(segment_builder *b, nfl__buffer *table)
+{
+    uint64_t from = b->out.len;
+    table->len = 0;
+    NFL_TRY(build_bytes(b, &b->out, b->directory.data, b->directory.len));
+    NFL_TRY(build_section(b, table, SEGMENT_DIRECTORY, SEGMENT_MUST_UNDERSTAND, from));
+    from = b->out.len;
+    if (!nfl__index_builder_write(&b->index, nfl__encoder_work(b->encoder), &b->out))
+        return build_nomem(b);
+    return build_section(b, table, SEGMENT_ADDRESSES, 0, from);
+}
+
+/* Sections, their table, footer. */
+static nfl_status build_end(segment_builder *b, uint64_t *digest)
+{
+    nfl__buffer *table = &b->planes;
+    NFL_TRY(build_sections(b, table));
+    uint64_t table_at = b->out.len;
+    NFL_TRY(build_bytes(b, &b->out, table->data, table->len));
+    *digest = nfl__hash(b->out.data, b->out.len, 0);
+    NFL_TRY(build_number(b, &b->out, table_at, 8));
+    NFL_TRY(build_number(b, &b->out, table->len / SEGMENT_SECTION, 4));
+    NFL_TRY(build_number(b, &b->out, SEGMENT_VERSION, 4));
+    NFL_TRY(build_number(b, &b->out, *digest, 8));
+    NFL_TRY(build_number(b, &b->out, b->extent.rows, 8));
+    NFL_TRY(build_number(b, &b->out, nfl__hash(table->data, table->len, 0), 8));
+    return build_bytes(b, &b->out, SEGMENT_END_MAGIC, 8);
 }
 
 static void build_add_extent(nfl__extent *extent, const nfl__columns *columns)
@@ -126,29 +247,56 @@ static void build_add_extent(nfl__extent *extent, const nfl__columns *columns)
     }
 }
 
-static nfl_status build_all(segment_builder *b, nfl__columns *const *blocks, size_t count, nfl__extent *extent, uint64_t *digest)
+/* An encoder for blocks of so many rows. */
+static nfl_status build_prepare(segment_builder *b, uint32_t rows)
 {
-    uint8_t head[SEGMENT_HEAD] = SEGMENT_MAGIC;
-    nfl__store_le(head + 8, SEGMENT_VERSION, 4);
-    NFL_TRY(build_bytes(b, b->out, head, sizeof head));
-    memset(extent, 0, sizeof *extent);
-    for (size_t i = 0; i < count; i++)
-        build_add_extent(extent, blocks[i]);
-    NFL_TRY(build_directory_head(b, extent, count));
-    for (size_t i = 0; i < count; i++)
-        NFL_TRY(build_block(b, blocks[i]));
-    return build_end(b, extent, digest);
+    if (b->encoder && b->encoder_rows >= rows)
+        return NFL_OK;
+    nfl__encoder_free(b->encoder, &b->memory);
+    b->encoder = nfl__encoder_new(&b->memory, rows);
+    b->encoder_rows = b->encoder ? rows : 0;
+    return b->encoder ? NFL_OK : build_nomem(b);
 }
 
-nfl_status nfl__segment_build(nfl__columns *const *blocks, size_t count, nfl__buffer *out, nfl__extent *extent,
-                              uint64_t *digest, nfl_error *err)
+nfl_status nfl__segment_start(nfl__segment_builder *b, unsigned level, nfl_error *err)
 {
-    uint32_t rows = 0; /* of the largest block */
+    uint8_t head[SEGMENT_HEAD] = SEGMENT_MAGIC;
+    b->err = err;
+    b->level = level;
+    b->out.len = b->directory.len = 0;
+    b->blocks = 0;
+    memset(&b->extent, 0, sizeof b->extent);
+    nfl__index_builder_start(&b->index, &b->memory);
+    nfl__store_le(head + 8, SEGMENT_VERSION, 4);
+    NFL_TRY(build_bytes(b, &b->out, head, sizeof head));
+    return nfl__buffer_room(&b->directory, SEGMENT_DIRECTORY_HEAD) ? NFL_OK : build_nomem(b);
+}
+
+nfl_status nfl__segment_add(nfl__segment_builder *b, const nfl__columns *block, nfl_error *err)
+{
+    b->err = err;
+    NFL_TRY(build_prepare(b, block->rows));
+    build_add_extent(&b->extent, block);
+    b->blocks++;
+    return build_block(b, block);
+}
+
+nfl_status nfl__segment_finish(nfl__segment_builder *b, const nfl__buffer **bytes, nfl__extent *extent, uint64_t *digest,
+                               nfl_error *err)
+{
+    b->err = err;
+    build_directory_head(b);
+    NFL_TRY(build_end(b, digest));
+    *bytes = &b->out;
+    *extent = b->extent;
+    return NFL_OK;
+}
+
+nfl_status nfl__segment_build(nfl__segment_builder *b, nfl__columns *const *blocks, size_t count, unsigned level,
+                              const nfl__buffer **bytes, nfl__extent *extent, uint64_t *digest, nfl_error *err)
+{
+    NFL_TRY(nfl__segment_start(b, level, err));
     for (size_t i = 0; i < count; i++)
-        rows = blocks[i]->rows > rows ? blocks[i]->rows : rows;
-    segment_builder b = {out->memory, nfl__encoder_work_new(out->memory, rows), out, {out->memory, NULL, 0, 0}, err};
-    nfl_status status = b.work ? build_all(&b, blocks, count, extent, digest) : build_nomem(&b);
-    nfl__encoder_work_free(b.work, b.memory);
-    nfl__buffer_free(&b.directory);
-    return status;
+        NFL_TRY(nfl__segment_add(b, blocks[i], err));
+    return nfl__segment_finish(b, bytes, extent, digest, err);
 }

@@ -1,6 +1,7 @@
 #include "base/error.h"
 #include "base/hash.h"
 #include "base/rd.h"
+#include "store/compress.h"
 #include "store/segment.h"
 #include "store/segment_format.h"
 
@@ -32,11 +33,15 @@ static void segment_read_zone(nfl__rd *rd, int addresses, int has_null, nfl__zon
 static nfl_status segment_read_chunk(const nfl__segment *segment, nfl__rd *rd, nfl__block *block, nfl_error *err)
 {
     uint8_t field = nfl__rd_u8(rd), encoding = nfl__rd_u8(rd), compression = nfl__rd_u8(rd), flags = nfl__rd_u8(rd);
-    nfl__chunk chunk = {.encoding = encoding, .compression = compression};
+    nfl__chunk chunk = {.form = {.encoding = encoding}, .compression = compression};
     nfl__zone zone = {.known = 1};
     chunk.len = nfl__rd_u32_le(rd);
     chunk.offset = nfl__rd_u64_le(rd);
     chunk.hash = nfl__rd_u64_le(rd);
+    chunk.raw_len = nfl__rd_u32_le(rd);
+    chunk.form.reference = nfl__rd_u8(rd);
+    chunk.form.validity_of = nfl__rd_u8(rd);
+    nfl__rd_skip(rd, 2);
     segment_read_zone(rd, flags & SEGMENT_CHUNK_ADDRESSES, flags & SEGMENT_CHUNK_HAS_NULL, &zone);
     if (rd->failed || chunk.len == 0 || chunk.offset > segment->size || chunk.len > segment->size - chunk.offset)
         return segment_corrupt(segment, chunk.offset, "a chunk lies outside of the file", err);
@@ -110,17 +115,21 @@ static nfl_status segment_read_directory(nfl__segment *segment, uint64_t offset,
 
 /* --- sections --- */
 
-static nfl_status segment_use_sections(nfl__segment *segment, nfl__rd *rd, uint32_t count, nfl_error *err)
+static nfl_status segment_note_sections(nfl__segment *segment, nfl__rd *rd, uint32_t count, nfl_error *err)
 {
     for (uint32_t i = 0; i < count; i++) {
         uint32_t type = nfl__rd_u32_le(rd), flags = nfl__rd_u32_le(rd);
         uint64_t offset = nfl__rd_u64_le(rd), len = nfl__rd_u64_le(rd), hash = nfl__rd_u64_le(rd);
-        if (type == SEGMENT_DIRECTORY && !segment->blocks)
-            NFL_TRY(segment_read_directory(segment, offset, len, hash, err));
+        if (type == SEGMENT_DIRECTORY)
+            segment->directory = (nfl__section){offset, len, hash};
+        else if (type == SEGMENT_ADDRESSES)
+            segment->addresses = (nfl__section){offset, len, hash};
         else if (flags & SEGMENT_MUST_UNDERSTAND)
             return nfl__fail(err, NFL_E_VERSION, offset, "%s: section type %u is not known to this library", segment->name, type);
     }
-    return segment->blocks ? NFL_OK : segment_corrupt(segment, NFL_NO_OFFSET, "there is no directory", err);
+    if (segment->addresses.len > segment->size || segment->addresses.offset > segment->size - segment->addresses.len)
+        return segment_corrupt(segment, NFL_NO_OFFSET, "the address index lies outside of the file", err);
+    return segment->directory.len ? NFL_OK : segment_corrupt(segment, NFL_NO_OFFSET, "there is no directory", err);
 }
 
 static nfl_status segment_read_table(nfl__segment *segment, uint64_t offset, uint32_t count, uint64_t hash, nfl_error *err)
@@ -136,7 +145,7 @@ static nfl_status segment_read_table(nfl__segment *segment, uint64_t offset, uin
         status = segment_corrupt(segment, offset, "the checksum of the section table is wrong", err);
     nfl__rd rd = nfl__rd_make(data, (size_t)len);
     if (status == NFL_OK)
-        status = segment_use_sections(segment, &rd, count, err);
+        status = segment_note_sections(segment, &rd, count, err);
     nfl__delete(segment->memory, data, (size_t)len, 1);
     return status;
 }
@@ -160,14 +169,31 @@ static nfl_status segment_read_ends(nfl__segment *segment, nfl_error *err)
         return nfl__fail(err, NFL_E_VERSION, 8, "%s: version %u, this library knows up to %d", segment->name, version,
                          SEGMENT_VERSION);
     segment->digest = nfl__load_le64(footer + 16);
-    NFL_TRY(segment_read_table(segment, nfl__load_le64(footer), nfl__load_le32(footer + 8), nfl__load_le64(footer + 32), err));
-    return nfl__load_le64(footer + 24) == segment->extent.rows
-               ? NFL_OK
-               : segment_corrupt(segment, segment->size, "footer and directory disagree", err);
+    segment->extent.rows = nfl__load_le64(footer + 24);
+    return segment_read_table(segment, nfl__load_le64(footer), nfl__load_le32(footer + 8), nfl__load_le64(footer + 32), err);
+}
+
+nfl_status nfl__segment_read_blocks(nfl__segment *segment, nfl_error *err)
+{
+    uint64_t rows = segment->extent.rows; /* as the footer says */
+    if (segment->blocks)
+        return NFL_OK;
+    NFL_TRY(segment_read_directory(segment, segment->directory.offset, segment->directory.len, segment->directory.hash, err));
+    return segment->extent.rows == rows ? NFL_OK : segment_corrupt(segment, segment->size, "footer and directory disagree", err);
 }
 
 nfl_status nfl__segment_open(nfl__segment *segment, const nfl__files *files, int root, const char *name,
                              nfl__memory *memory, nfl_error *err)
+{
+    NFL_TRY(nfl__segment_open_ends(segment, files, root, name, memory, err));
+    nfl_status status = nfl__segment_read_blocks(segment, err);
+    if (status != NFL_OK)
+        nfl__segment_close(segment);
+    return status;
+}
+
+nfl_status nfl__segment_open_ends(nfl__segment *segment, const nfl__files *files, int root, const char *name,
+                                  nfl__memory *memory, nfl_error *err)
 {
     memset(segment, 0, sizeof *segment);
     segment->files = files;
@@ -196,33 +222,129 @@ void nfl__segment_close(nfl__segment *segment)
 
 /* --- columns --- */
 
-nfl_status nfl__segment_column(const nfl__segment *segment, const nfl__block *block, uint32_t field,
-                               const nfl__column *reference, nfl__buffer *bytes, nfl__decoded *decoded,
-                               nfl__column *column, nfl_error *err)
+void nfl__loader_init(nfl__loader *loader, nfl__memory *memory)
 {
-    const nfl__chunk *chunk = &block->chunks[field];
-    if (chunk->len == 0) {
-        memset(column, 0, sizeof *column);
-        column->width = nfl__field_slots[field].width;
-        return NFL_OK;
-    }
-    if (chunk->compression)
+    memset(loader, 0, sizeof *loader);
+    loader->bytes.memory = loader->plain.memory = memory;
+}
+
+void nfl__loader_free(nfl__loader *loader)
+{
+    for (uint32_t field = 0; field < NFL_FIELD_STORED_COUNT; field++)
+        nfl__decoded_free(&loader->decoded[field], loader->bytes.memory);
+    nfl__buffer_free(&loader->bytes);
+    nfl__buffer_free(&loader->plain);
+    nfl__decompressor_free(loader->decompressor);
+    loader->decompressor = NULL;
+}
+
+/* The bytes of a chunk as they were before compression. */
+static nfl_status segment_decompress(const nfl__segment *segment, const nfl__chunk *chunk, nfl__loader *loader,
+                                     const uint8_t **data, nfl_error *err)
+{
+    if (chunk->compression != SEGMENT_ZSTD || !NFL__CAN_COMPRESS)
         return nfl__fail(err, NFL_E_VERSION, chunk->offset, "%s: compression %u is not known to this library", segment->name,
                          chunk->compression);
-    bytes->len = 0;
-    uint8_t *data = nfl__buffer_room(bytes, chunk->len);
-    if (!data)
+    if (chunk->raw_len > SEGMENT_RAW_MAX)
+        return segment_corrupt(segment, chunk->offset, "a chunk is too long", err);
+    loader->plain.len = 0;
+    uint8_t *plain = nfl__buffer_room(&loader->plain, chunk->raw_len);
+    if (!plain || !nfl__decompressor_new(&loader->decompressor))
+        return nfl__fail_nomem(err, chunk->raw_len);
+    if (!nfl__decompress(loader->decompressor, plain, chunk->raw_len, loader->bytes.data, chunk->len))
+        return segment_corrupt(segment, chunk->offset, "a chunk cannot be decompressed", err);
+    *data = plain;
+    return NFL_OK;
+}
+
+static nfl_status segment_read_bytes(const nfl__segment *segment, const nfl__chunk *chunk, nfl__loader *loader,
+                                     const uint8_t **data, nfl_error *err)
+{
+    loader->bytes.len = 0;
+    uint8_t *bytes = nfl__buffer_room(&loader->bytes, chunk->len);
+    if (!bytes)
         return nfl__fail_nomem(err, chunk->len);
-    NFL_TRY(nfl__files_read_all(segment->files, segment->file, segment->name, data, chunk->len, chunk->offset, err));
-    if (nfl__hash(data, chunk->len, 0) != chunk->hash)
+    NFL_TRY(nfl__files_read_all(segment->files, segment->file, segment->name, bytes, chunk->len, chunk->offset, err));
+    if (nfl__hash(bytes, chunk->len, 0) != chunk->hash)
         return segment_corrupt(segment, chunk->offset, "the checksum of a chunk is wrong", err);
-    nfl_error why;
-    nfl_status status = nfl__decode_column(field, chunk->encoding, data, chunk->len, block->rows, reference, decoded,
-                                           segment->memory, column, &why);
-    if (status == NFL_OK)
+    *data = bytes;
+    return chunk->compression ? segment_decompress(segment, chunk, loader, data, err) : NFL_OK;
+}
+
+/* A column that another one refers to; NULL if there is no such reference. */
+static nfl_status segment_load_reference(const nfl__segment *segment, const nfl__block *block, uint32_t field,
+                                         nfl__loader *loader, nfl__batch *batch, const nfl__column **out, nfl_error *err)
+{
+    *out = NULL;
+    if (field >= NFL_FIELD_STORED_COUNT)
         return NFL_OK;
+    NFL_TRY(nfl__segment_load(segment, block, field, loader, batch, err));
+    *out = &batch->columns[field];
+    return NFL_OK;
+}
+
+static nfl_status segment_decode(const nfl__segment *segment, const nfl__block *block, uint32_t field, nfl__loader *loader,
+                                 nfl__batch *batch, nfl_error *err)
+{
+    const nfl__chunk *chunk = &block->chunks[field];
+    uint32_t partner = chunk->form.encoding == NFL__ENCODING_PAIR ? nfl__encoding_partner(field) : NFL_FIELD_NONE;
+    nfl__chunk_context context = {.memory = segment->memory, .rows = block->rows, .decoded = &loader->decoded[field],
+                                  .column = &batch->columns[field]};
+    const uint8_t *data = NULL;
+    nfl_error why;
+    NFL_TRY(segment_load_reference(segment, block, chunk->form.reference, loader, batch, &context.reference, err));
+    NFL_TRY(segment_load_reference(segment, block, chunk->form.validity_of, loader, batch, &context.validity, err));
+    NFL_TRY(segment_read_bytes(segment, chunk, loader, &data, err));
+    if (partner != NFL_FIELD_NONE && block->chunks[partner].form.encoding == NFL__ENCODING_PARTNER) {
+        context.partner = &batch->columns[partner];
+        context.partner_decoded = &loader->decoded[partner];
+    }
+    nfl_status status = nfl__decode_column(field, chunk->form.encoding, data, chunk->raw_len, &context, &why);
+    if (status == NFL_OK) {
+        batch->loaded |= NFL_HAS(field) | (context.partner ? NFL_HAS(partner) : 0);
+        return NFL_OK;
+    }
     uint64_t offset = why.offset == NFL_NO_OFFSET ? chunk->offset : chunk->offset + why.offset;
     return nfl__fail(err, status, offset, "%s: %.150s", segment->name, why.message);
+}
+
+/* The second column of a pair comes with the first one. */
+static nfl_status segment_load_partner(const nfl__segment *segment, const nfl__block *block, uint32_t field, nfl__loader *loader,
+                                       nfl__batch *batch, nfl_error *err)
+{
+    const nfl__chunk *chunk = &block->chunks[field];
+    uint32_t first = chunk->form.reference;
+    if (first >= NFL_FIELD_STORED_COUNT || nfl__encoding_partner(first) != field ||
+        block->chunks[first].form.encoding != NFL__ENCODING_PAIR)
+        return segment_corrupt(segment, chunk->offset, "a column lacks its partner", err);
+    return nfl__segment_load(segment, block, first, loader, batch, err);
+}
+
+nfl_status nfl__segment_load(const nfl__segment *segment, const nfl__block *block, uint32_t field, nfl__loader *loader,
+                             nfl__batch *batch, nfl_error *err)
+{
+    const nfl__chunk *chunk = &block->chunks[field];
+    if (batch->loaded & NFL_HAS(field))
+        return NFL_OK;
+    if (chunk->len == 0) {
+        batch->columns[field] = (nfl__column){.width = nfl__field_slots[field].width};
+        batch->loaded |= NFL_HAS(field);
+        return NFL_OK;
+    }
+    if (loader->loading & NFL_HAS(field))
+        return segment_corrupt(segment, chunk->offset, "a column refers to itself", err);
+    loader->loading |= NFL_HAS(field);
+    nfl_status status = chunk->form.encoding == NFL__ENCODING_PARTNER
+                            ? segment_load_partner(segment, block, field, loader, batch, err)
+                            : segment_decode(segment, block, field, loader, batch, err);
+    loader->loading &= ~NFL_HAS(field);
+    return status;
+}
+
+nfl_status nfl__segment_read_index(void *ctx, void *dst, size_t len, uint64_t offset, nfl_error *err)
+{
+    const nfl__segment *segment = ctx;
+    return nfl__files_read_all(segment->files, segment->file, segment->name, dst, len, segment->addresses.offset + offset, err);
 }
 
 nfl_status nfl__segment_check_digest(const nfl__segment *segment, nfl_error *err)

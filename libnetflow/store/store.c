@@ -129,6 +129,24 @@ nfl_status nfl_store_expire(nfl_store *store, nfl_usec before_us, nfl_error *err
     return store->ops->expire(store->self, before_us, err);
 }
 
+nfl_status nfl__store_compact_nothing(void *self, const nfl_compact_opts *opts, nfl_error *err)
+{
+    (void)self;
+    (void)opts;
+    (void)err;
+    return NFL_DONE;
+}
+
+nfl_status nfl_store_compact(nfl_store *store, const nfl_compact_opts *opts, nfl_error *err)
+{
+    nfl_compact_opts options;
+    NFL_TRY(nfl__opts_read(&options, sizeof options, opts, err));
+    if (options.flags & ~NFL_COMPACT_ALL)
+        return nfl__fail(err, NFL_E_ARG, NFL_NO_OFFSET, "compact flags 0x%x are not known", options.flags & ~NFL_COMPACT_ALL);
+    NFL_TRY(store_check_writable(store, err));
+    return store->ops->compact(store->self, &options, err);
+}
+
 static nfl_status store_open_source(void *self, const nfl_filter *filter, uint64_t fields, nfl__source **out,
                                     nfl_error *err)
 {

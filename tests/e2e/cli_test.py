@@ -407,6 +407,17 @@ class Others(Case):
         self.assertEqual(run.status, 1, run.out + run.err)
         self.assertTrue('damaged' in run.out or run.err)
 
+    def test_compact_keeps_every_flow(self):
+        store = self.work / 'compacted'
+        for i in range(3):  # one segment each
+            self.good('import', '-s', store, self.capture)
+        before = self.good('flows', '-s', store, '-n', '0', '--format', 'csv').out
+        facts, = self.good('compact', '-s', store, '--format', 'json').json()
+        self.assertEqual((facts['segments_before'], facts['segments'], facts['flows']), (3, 1, 3 * len(FLOWS)))
+        self.assertEqual(self.good('flows', '-s', store, '-n', '0', '--format', 'csv').out, before)
+        self.assertEqual(self.good('verify', '-s', store, '--format', 'json').json()[0]['result'], 'good')
+        self.assertEqual(Run('compact', '-s', self.work / 'none').status, 1)
+
     def test_fields(self):
         rows = self.good('fields', '--format', 'json').json()
         self.assertIn('src_port', [r['name'] for r in rows])
@@ -455,7 +466,7 @@ class Others(Case):
 
     def test_help_and_version(self):
         out = self.good('--help').out
-        for command in ('import', 'top', 'flows', 'series', 'scan', 'decode', 'info', 'verify', 'resolve', 'fields'):
+        for command in ('import', 'top', 'flows', 'series', 'scan', 'decode', 'info', 'verify', 'compact', 'resolve', 'fields'):
             self.assertIn(f'  {command} ', out)
             self.assertTrue(self.good(command, '--help').out.startswith(f'usage: netflow {command}'))
         self.assertRegex(self.good('--version').out, r'^netflow \d+\.\d+\.\d+ \(library \d+\.\d+\.\d+\)\n$')

@@ -3,7 +3,7 @@
  *
  *   store_crash [KILLS] [SEED]
  *
- * The writer appends numbered flows in small lots, syncs with changing levels and small segments, and tells through a
+ * The writer appends numbered flows in small lots, syncs with changing levels and small segments, compacts step by step, and tells through a
  * pipe how far it was acknowledged. It goes on where its predecessor's store ends. */
 #include "store_files.h"
 #include "support.h"
@@ -55,6 +55,9 @@ static void crash_writer(const char *path, uint32_t next, int acknowledge)
         next += LOT;
         uint32_t level = lot % 17 == 16 ? NFL_SYNC_SEAL : lot % 5 == 4 ? NFL_SYNC_DURABLE : NFL_SYNC_VISIBLE;
         if (nfl_store_sync(store, level, NULL) != NFL_OK || write(acknowledge, &next, sizeof next) != sizeof next)
+            _exit(1);
+        NFL_OPTS(nfl_compact_opts, compact, .flags = lot % 64 ? 0 : NFL_COMPACT_ALL, .max_rows = 2000);
+        if (nfl_store_compact(store, &compact, NULL) < 0)
             _exit(1);
     }
 }

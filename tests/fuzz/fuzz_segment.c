@@ -1,5 +1,5 @@
 /* Files of a store from a hostile hand. The first byte says which part the rest is:
- *   0  a chunk: field u8, encoding u8, rows u16, reference u8, bytes
+ *   0  a chunk: field u8, encoding u8, rows u16, what it may refer to u8, bytes
  *   1  a segment's directory, put into a segment with the right checksums
  *   2  a journal    3  a manifest    4  a segment as it is    5  a journal's payload with the right checksums */
 #include "base/hash.h"
@@ -14,39 +14,65 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 
+static void fuzz_touch(const nfl__column *column, uint32_t rows)
+{
+    uint64_t sum = 0;
+    for (uint32_t i = 0; i < rows; i++)
+        if (nfl__column_has(column, i))
+            sum += *(const uint8_t *)nfl__column_at(column, i);
+    *(volatile uint64_t *)&sum = sum;
+}
+
 static void fuzz_chunk(nfl__memory *memory, nfl__rd rd)
 {
     static const int64_t one = 1000;
+    static const nfl_ip addresses[2];
+    static const uint16_t codes[65536];
+    static const uint64_t valid[1024] = {5};
     uint32_t field = nfl__rd_u8(&rd) % NFL_FIELD_STORED_COUNT, encoding = nfl__rd_u8(&rd);
     uint32_t rows = 1u + nfl__rd_u16_le(&rd);
-    nfl__column reference = {.values = &one, .form = NFL__COLUMN_CONST, .width = 8}, column;
-    nfl__decoded decoded = {0};
-    const nfl__column *given = nfl__rd_u8(&rd) & 1 ? &reference : NULL;
-    uint64_t sum = 0;
-    if (nfl__decode_column(field, encoding, rd.pos, nfl__rd_left(&rd), rows, given, &decoded, memory, &column, NULL) == NFL_OK)
-        for (uint32_t i = 0; i < rows; i++)
-            if (nfl__column_has(&column, i))
-                sum += *(const uint8_t *)nfl__column_at(&column, i);
-    *(volatile uint64_t *)&sum = sum;
+    const nfl__column references[] = {
+        {.values = &one, .form = NFL__COLUMN_CONST, .width = 8},
+        {.values = addresses, .codes = codes, .dict_count = 2, .form = NFL__COLUMN_DICT, .width = 16},
+        {.values = &one, .valid = valid, .form = NFL__COLUMN_CONST, .width = 8}};
+    uint8_t given = nfl__rd_u8(&rd);
+    nfl__decoded decoded = {0}, partner_decoded = {0};
+    nfl__column column, partner;
+    nfl__chunk_context context = {memory, rows, NULL, NULL, &decoded, &column, NULL, NULL};
+    if (given & 3)
+        context.reference = &references[(given & 3) - 1];
+    if (given & 4)
+        context.validity = &references[2];
+    if (given & 8) {
+        context.partner = &partner;
+        context.partner_decoded = &partner_decoded;
+    }
+    if (nfl__decode_column(field, encoding, rd.pos, nfl__rd_left(&rd), &context, NULL) == NFL_OK) {
+        fuzz_touch(&column, rows);
+        if (encoding == NFL__ENCODING_PAIR)
+            fuzz_touch(&partner, rows);
+    }
     nfl__decoded_free(&decoded, memory);
+    nfl__decoded_free(&partner_decoded, memory);
 }
 
 static void fuzz_segment(nfl__memory *memory, const uint8_t *bytes, size_t len)
 {
     test_memory_file file;
     nfl__segment segment;
-    nfl__buffer scratch = {memory, NULL, 0, 0};
-    nfl__decoded decoded = {0};
-    nfl__column column;
+    nfl__loader loader;
     test_memory_file_init(&file, bytes, len);
     if (nfl__segment_open(&segment, &file.table, 0, "segment", memory, NULL) != NFL_OK)
         return;
-    for (uint32_t i = 0; i < segment.block_count && i < 8; i++)
+    nfl__loader_init(&loader, memory);
+    for (uint32_t i = 0; i < segment.block_count && i < 8; i++) {
+        nfl__batch batch = {.rows = segment.blocks[i].rows};
         for (uint32_t field = 0; field < NFL_FIELD_STORED_COUNT; field++)
-            (void)!nfl__segment_column(&segment, &segment.blocks[i], field, NULL, &scratch, &decoded, &column, NULL);
+            if (nfl__segment_load(&segment, &segment.blocks[i], field, &loader, &batch, NULL) == NFL_OK)
+                fuzz_touch(&batch.columns[field], batch.rows);
+    }
     (void)!nfl__segment_check_digest(&segment, NULL);
-    nfl__decoded_free(&decoded, memory);
-    nfl__buffer_free(&scratch);
+    nfl__loader_free(&loader);
     nfl__segment_close(&segment);
 }
 

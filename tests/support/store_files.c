@@ -171,10 +171,10 @@ static int files_make_folder(void *ctx, int root, const char *name)
     return refused ? refused : nfl__files_system.make_folder(NULL, root, name);
 }
 
-static int files_lock(void *ctx, int file)
+static int files_lock(void *ctx, int file, uint64_t at, uint64_t len, int what)
 {
     int refused = store_files_refuse(ctx);
-    return refused ? refused : nfl__files_system.lock(NULL, file);
+    return refused ? refused : nfl__files_system.lock(NULL, file, at, len, what);
 }
 
 static int files_list(void *ctx, int root, const char *name, nfl__files_visit visit, void *visit_ctx)

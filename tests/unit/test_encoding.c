@@ -4,7 +4,7 @@
 #include "store/bitpack.h"
 #include "store/columns.h"
 #include "store/encoding.h"
-#include "store/minipage.h"
+#include "store/numbers.h"
 #include "support.h"
 
 #include <stdlib.h>
@@ -63,7 +63,151 @@ static nfl_ip shape_ip(test_random *random, unsigned shape, uint32_t i)
     return ip;
 }
 
-static void encoding_fill(test_random *random, uint32_t field, unsigned shape, uint32_t rows, uint8_t *values)
+/* --- sequences of numbers --- */
+
+enum { COUNT_MAX = 5000 };
+
+typedef struct sequence {
+    nfl__memory memory;
+    nfl__numbers_work *work;
+    nfl__buffer out;
+    uint64_t *dict;
+    size_t dict_capacity;
+} sequence;
+
+static void sequence_start(sequence *s)
+{
+    memset(s, 0, sizeof *s);
+    nfl__memory_init(&s->memory, NULL, 0);
+    s->work = nfl__numbers_work_new(&s->memory, COUNT_MAX);
+    s->out.memory = &s->memory;
+}
+
+static void sequence_finish(sequence *s)
+{
+    nfl__numbers_work_free(s->work, &s->memory);
+    nfl__buffer_free(&s->out);
+    nfl__delete(&s->memory, s->dict, s->dict_capacity, sizeof *s->dict);
+    CU_ASSERT_EQUAL(s->memory.held, 0);
+}
+
+static nfl_status sequence_read(sequence *s, const uint8_t *data, size_t len, uint32_t count, uint64_t *out)
+{
+    nfl__numbers numbers;
+    uint64_t page[NFL__NUMBERS_PAGE];
+    nfl__rd rd = nfl__rd_make(data, len);
+    nfl_status status = nfl__numbers_open(&numbers, &rd, count, &s->memory, &s->dict, &s->dict_capacity);
+    while (status == NFL_OK && numbers.given < count) {
+        uint32_t at = numbers.given, rows = nfl__numbers_next(&numbers, page);
+        if (rows == 0)
+            return NFL_E_CORRUPT;
+        memcpy(out + at, page, rows * sizeof *out);
+    }
+    return status == NFL_OK && nfl__rd_left(&rd) ? NFL_E_CORRUPT : status;
+}
+
+/* Numbers of a shape, some of them repeated. */
+static void sequence_fill(test_random *random, unsigned shape, unsigned repeated_percent, uint32_t count, uint64_t *numbers)
+{
+    for (uint32_t i = 0; i < count; i++)
+        numbers[i] = i && test_chance(random, repeated_percent) ? numbers[i - 1] : shape_value(random, shape, i);
+}
+
+static const uint32_t sequence_counts[] = {1, 2, 63, 64, 1024, 1025, COUNT_MAX};
+
+static void test_sequences_come_back(void)
+{
+    static const unsigned hows[] = {0, NFL__NUMBERS_SIGNED, NFL__NUMBERS_PLANES, NFL__NUMBERS_SIMPLE, NFL__NUMBERS_SORTED,
+                                    NFL__NUMBERS_SORTED | NFL__NUMBERS_PLANES};
+    test_random random = {test_seed()};
+    uint64_t numbers[COUNT_MAX], back[COUNT_MAX + NFL__NUMBERS_PAGE];
+    sequence s;
+    sequence_start(&s);
+    for (unsigned shape = 0; shape < SHAPES; shape++) {
+        for (size_t c = 0; c < sizeof sequence_counts / sizeof *sequence_counts; c++) {
+            for (size_t h = 0; h < sizeof hows / sizeof *hows; h++) {
+                uint32_t count = sequence_counts[c];
+                sequence_fill(&random, shape, shape % 2 ? 50 : 0, count, numbers);
+                s.out.len = 0;
+                CU_ASSERT_FATAL(nfl__numbers_write(s.work, numbers, count, hows[h], &s.out));
+                uint8_t *data = test_exact(s.out.data, s.out.len);
+                CU_ASSERT_EQUAL(sequence_read(&s, data, s.out.len, count, back), NFL_OK);
+                CU_ASSERT_EQUAL(memcmp(numbers, back, count * sizeof *numbers), 0);
+                nfl__rd rd = nfl__rd_make(data, s.out.len);
+                if (hows[h] & (NFL__NUMBERS_SIMPLE | NFL__NUMBERS_SORTED)) {
+                    CU_ASSERT(nfl__numbers_read(&rd, count, back));
+                    CU_ASSERT_EQUAL(memcmp(numbers, back, count * sizeof *numbers), 0);
+                }
+                free(data);
+            }
+        }
+    }
+    sequence_finish(&s);
+}
+
+/* Every form is made, and each for what it is good for. */
+static void test_each_shape_gets_its_form(void)
+{
+    static const struct {
+        const char *name;
+        unsigned shape, repeated, how;
+        uint8_t form;
+        uint32_t most_bytes;
+    } cases[] = {{"all alike: one number", 0, 0, 0, 0x00, 16},
+                 {"few values: a dictionary", 1, 0, 0, 0x01, 1400},
+                 {"rising: their steps", 2, 0, NFL__NUMBERS_SORTED, 0x21, 200},
+                 {"outliers stand apart", 5, 0, 0, 0x05, 10000},
+                 {"repetitions are left out", 4, 80, 0, 0x11, 2200},
+                 {"planes for a compressor", 4, 0, NFL__NUMBERS_PLANES, 0x02, 5100}};
+    test_random random = {test_seed()};
+    uint64_t numbers[COUNT_MAX];
+    sequence s;
+    sequence_start(&s);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        sequence_fill(&random, cases[i].shape, cases[i].repeated, COUNT_MAX, numbers);
+        s.out.len = 0;
+        CU_ASSERT_FATAL(nfl__numbers_write(s.work, numbers, COUNT_MAX, cases[i].how, &s.out));
+        NFL_CHECK(cases[i].name, s.out.data[0] == cases[i].form && s.out.len <= cases[i].most_bytes);
+    }
+    for (uint32_t i = 0; i < COUNT_MAX; i++) /* a few numbers far apart */
+        numbers[i] = test_below(&random, 100) * UINT64_C(1000003);
+    s.out.len = 0;
+    CU_ASSERT_FATAL(nfl__numbers_write(s.work, numbers, COUNT_MAX, 0, &s.out));
+    CU_ASSERT_EQUAL(s.out.data[0], 0x09);
+    sequence_finish(&s);
+}
+
+static void test_hostile_sequences_are_refused_or_read(void)
+{
+    test_random random = {test_seed()};
+    uint64_t numbers[300], back[300 + NFL__NUMBERS_PAGE];
+    sequence s;
+    sequence_start(&s);
+    for (unsigned shape = 0; shape < SHAPES; shape++) {
+        for (unsigned how = 0; how < 16; how++) {
+            sequence_fill(&random, shape, shape % 2 ? 50 : 0, 300, numbers);
+            s.out.len = 0;
+            CU_ASSERT_FATAL(nfl__numbers_write(s.work, numbers, 300, how, &s.out));
+            for (size_t cut = 0; cut < s.out.len; cut++) {
+                uint8_t *data = test_exact(s.out.data, cut);
+                CU_ASSERT_EQUAL(sequence_read(&s, data, cut, 300, back), NFL_E_CORRUPT);
+                free(data);
+            }
+            for (int n = 0; n < 300; n++) {
+                uint8_t *data = test_exact(s.out.data, s.out.len);
+                data[test_below(&random, s.out.len)] = (uint8_t)test_next(&random);
+                nfl_status status = sequence_read(&s, data, s.out.len, 300, back);
+                CU_ASSERT(status == NFL_OK || status == NFL_E_CORRUPT);
+                free(data);
+            }
+        }
+    }
+    sequence_finish(&s);
+}
+
+/* --- chunks --- */
+
+static void chunk_fill(test_random *random, uint32_t field, unsigned shape, uint32_t rows, uint8_t *values)
 {
     uint32_t width = nfl__field_slots[field].width;
     for (uint32_t i = 0; i < rows; i++) {
@@ -71,166 +215,64 @@ static void encoding_fill(test_random *random, uint32_t field, unsigned shape, u
             nfl_ip ip = shape_ip(random, shape, i);
             memcpy(values + i * sizeof ip, &ip, sizeof ip);
         } else {
-            uint64_t value = shape_value(random, shape, i);
-            uint8_t v8 = (uint8_t)value;
-            uint16_t v16 = (uint16_t)value;
-            uint32_t v32 = (uint32_t)value;
-            const void *from = width == 1 ? (void *)&v8 : width == 2 ? (void *)&v16 : width == 4 ? (void *)&v32 : (void *)&value;
-            memcpy(values + (size_t)i * width, from, width);
+            nfl__store_le(values + (size_t)i * width, shape_value(random, shape, i), width);
         }
     }
-}
-
-typedef struct encoding_case {
-    nfl__memory memory;
-    nfl__encoder_work *work;
-    nfl__buffer out;
-    nfl__decoded decoded, reference_decoded;
-} encoding_case;
-
-static void encoding_start(encoding_case *c)
-{
-    memset(c, 0, sizeof *c);
-    nfl__memory_init(&c->memory, NULL, 0);
-    c->work = nfl__encoder_work_new(&c->memory, NFL__BATCH_ROWS);
-    c->out.memory = &c->memory;
-}
-
-static void encoding_finish(encoding_case *c)
-{
-    nfl__encoder_work_free(c->work, &c->memory);
-    nfl__buffer_free(&c->out);
-    nfl__decoded_free(&c->decoded, &c->memory);
-    nfl__decoded_free(&c->reference_decoded, &c->memory);
-    CU_ASSERT_EQUAL(c->memory.held, 0);
-}
-
-static void encoding_check(encoding_case *c, uint32_t field, const uint8_t *values, const uint64_t *valid, uint32_t rows,
-                           const int64_t *reference, const char *name)
-{
-    static const uint8_t zeros[16];
-    uint32_t width = nfl__field_slots[field].width;
-    nfl__column column, reference_column = {.values = reference, .form = NFL__COLUMN_PLAIN, .width = 8};
-    nfl_error err = {0};
-    c->out.len = 0;
-    uint32_t encoding = nfl__encode_column(c->work, field, values, valid, rows, reference, &c->out);
-    CU_ASSERT_NOT_EQUAL_FATAL(encoding, 0);
-    uint8_t *data = test_exact(c->out.data, c->out.len);
-    nfl_status status = nfl__decode_column(field, encoding, data, c->out.len, rows, reference ? &reference_column : NULL,
-                                           &c->decoded, &c->memory, &column, &err);
-    free(data);
-    NFL_CHECK(name, status == NFL_OK);
-    int same = status == NFL_OK;
-    for (uint32_t i = 0; same && i < rows; i++) {
-        int has = !valid || nfl__bit_get(valid, i);
-        same = nfl__column_has(&column, i) == has;
-        if (column.form == NFL__COLUMN_PLAIN || has) /* without the field: 0, or any code */
-            same &= memcmp(nfl__column_at(&column, i), has ? values + (size_t)i * width : zeros, width) == 0;
-    }
-    NFL_CHECK(name, same);
-}
-
-static void test_every_field_and_shape_comes_back(void)
-{
-    static const uint32_t row_counts[] = {1, 2, 63, 64, 1025, 5000};
-    encoding_case c;
-    encoding_start(&c);
-    test_random random = {test_seed()};
-    for (uint32_t field = 0; field < NFL_FIELD_STORED_COUNT; field++) {
-        for (unsigned shape = 0; shape < SHAPES; shape++) {
-            for (size_t r = 0; r < sizeof row_counts / sizeof *row_counts; r++) {
-                uint32_t rows = row_counts[r];
-                size_t len = (size_t)rows * nfl__field_slots[field].width;
-                uint8_t *values = malloc(len);
-                uint64_t valid[(5000 + 63) / 64] = {0};
-                int64_t reference[5000];
-                encoding_fill(&random, field, shape, rows, values);
-                for (uint32_t i = 0; i < rows; i++) {
-                    reference[i] = (int64_t)test_next(&random);
-                    if (i == rows / 2 || test_chance(&random, 70))
-                        nfl__bit_set(valid, i);
-                }
-                int relative = nfl__encoding_reference(field) != NFL_FIELD_NONE;
-                encoding_check(&c, field, values, NULL, rows, relative ? reference : NULL, nfl__field_row(field)->name);
-                encoding_check(&c, field, values, valid, rows, relative ? reference : NULL, nfl__field_row(field)->name);
-                free(values);
-            }
-        }
-    }
-    encoding_finish(&c);
-}
-
-static void test_a_full_block_comes_back(void)
-{
-    static const uint32_t fields[] = {NFL_FIELD_SRC, NFL_FIELD_BYTES, NFL_FIELD_SRC_PORT, NFL_FIELD_PROTO, NFL_FIELD_FIRST};
-    encoding_case c;
-    encoding_start(&c);
-    test_random random = {test_seed()};
-    for (size_t f = 0; f < sizeof fields / sizeof *fields; f++) {
-        for (unsigned shape = 0; shape < SHAPES; shape++) {
-            uint8_t *values = malloc((size_t)NFL__BATCH_ROWS * 16);
-            encoding_fill(&random, fields[f], shape, NFL__BATCH_ROWS, values);
-            encoding_check(&c, fields[f], values, NULL, NFL__BATCH_ROWS, NULL, nfl__field_row(fields[f])->name);
-            free(values);
-        }
-    }
-    encoding_finish(&c);
-}
-
-static void test_times_near_each_other_are_small(void)
-{
-    encoding_case c;
-    encoding_start(&c);
-    test_random random = {test_seed()};
-    int64_t first[5000], last[5000];
-    for (uint32_t i = 0; i < 5000; i++) {
-        first[i] = INT64_C(1795440000000000) + (int64_t)test_below(&random, INT64_C(300000000));
-        last[i] = first[i] + (int64_t)test_below(&random, 1000);
-    }
-    CU_ASSERT_EQUAL(nfl__encode_column(c.work, NFL_FIELD_LAST, last, NULL, 5000, first, &c.out), NFL__ENCODING_RELATIVE);
-    CU_ASSERT(c.out.len < 5000 * 2);
-    encoding_finish(&c);
 }
 
 /* Any bytes, and every chunk with bytes changed or cut, decode to something or to an error. */
 static void test_hostile_chunks_are_refused_or_read(void)
 {
-    encoding_case c;
-    encoding_start(&c);
+    enum { ROWS = 300 };
+    static const uint32_t fields[] = {NFL_FIELD_SRC, NFL_FIELD_SRC_PORT, NFL_FIELD_BYTES, NFL_FIELD_LAST, NFL_FIELD_NEXT_HOP};
+    static const int64_t received[ROWS] = {0};
     test_random random = {test_seed()};
-    static const uint32_t fields[] = {NFL_FIELD_SRC, NFL_FIELD_BYTES, NFL_FIELD_SRC_PORT, NFL_FIELD_LAST};
-    int64_t reference[300] = {0};
-    nfl__column column, reference_column = {.values = reference, .form = NFL__COLUMN_PLAIN, .width = 8};
+    nfl__memory memory;
+    nfl__memory_init(&memory, NULL, 0);
+    nfl__encoder *encoder = nfl__encoder_new(&memory, ROWS);
+    nfl__decoded decoded = {0}, partner_decoded = {0};
+    nfl__buffer out = {&memory, NULL, 0, 0};
     for (size_t f = 0; f < sizeof fields / sizeof *fields; f++) {
         for (unsigned shape = 0; shape < SHAPES; shape++) {
-            uint8_t values[300 * 16];
-            encoding_fill(&random, fields[f], shape, 300, values);
-            c.out.len = 0;
-            uint32_t encoding = nfl__encode_column(c.work, fields[f], values, NULL, 300, reference, &c.out);
-            for (size_t cut = 0; cut < c.out.len; cut++) {
-                uint8_t *data = test_exact(c.out.data, cut);
-                CU_ASSERT_EQUAL(nfl__decode_column(fields[f], encoding, data, cut, 300, &reference_column, &c.decoded, &c.memory,
-                                                   &column, NULL),
-                                NFL_E_CORRUPT);
+            uint32_t field = fields[f], other = nfl__encoding_partner(field);
+            uint64_t values[2][ROWS * 2];
+            nfl__batch batch = {.rows = ROWS};
+            nfl__column column, partner, reference = {.values = received, .form = NFL__COLUMN_PLAIN, .width = 8};
+            nfl__chunk_context context = {&memory, ROWS, &reference, NULL, &decoded, &column, &partner_decoded, &partner};
+            nfl__chunk_form form;
+            batch.columns[NFL_FIELD_RECEIVED] = reference;
+            for (int side = 0; side < (other == NFL_FIELD_NONE ? 1 : 2); side++) {
+                chunk_fill(&random, field, shape, ROWS, (uint8_t *)values[side]);
+                batch.columns[side ? other : field] = (nfl__column){.values = values[side], .form = NFL__COLUMN_PLAIN,
+                                                                    .width = nfl__field_slots[field].width};
+            }
+            nfl__encoder_start(encoder, &batch);
+            out.len = 0;
+            CU_ASSERT_FATAL(nfl__encode_column(encoder, field, 0, &out, &form));
+            for (size_t cut = 0; cut < out.len; cut++) {
+                uint8_t *data = test_exact(out.data, cut);
+                CU_ASSERT_EQUAL(nfl__decode_column(field, form.encoding, data, cut, &context, NULL), NFL_E_CORRUPT);
                 free(data);
             }
             for (int n = 0; n < 300; n++) {
-                uint8_t *data = test_exact(c.out.data, c.out.len);
-                data[test_below(&random, c.out.len)] = (uint8_t)test_next(&random);
-                uint32_t other = test_chance(&random, 50) ? encoding : (uint32_t)test_below(&random, 8);
-                nfl_status status = nfl__decode_column(fields[f], other, data, c.out.len, 300, &reference_column, &c.decoded,
-                                                       &c.memory, &column, NULL);
-                for (uint32_t i = 0; status == NFL_OK && i < 300; i++)
+                uint8_t *data = test_exact(out.data, out.len);
+                data[test_below(&random, out.len)] = (uint8_t)test_next(&random);
+                uint32_t encoding = test_chance(&random, 50) ? form.encoding : (uint32_t)test_below(&random, 9);
+                nfl_status status = nfl__decode_column(field, encoding, data, out.len, &context, NULL);
+                for (uint32_t i = 0; status == NFL_OK && i < ROWS; i++)
                     CU_ASSERT(!nfl__column_has(&column, i) || nfl__column_at(&column, i) != NULL);
                 free(data);
             }
         }
     }
-    encoding_finish(&c);
+    nfl__decoded_free(&decoded, &memory);
+    nfl__decoded_free(&partner_decoded, &memory);
+    nfl__encoder_free(encoder, &memory);
+    nfl__buffer_free(&out);
+    CU_ASSERT_EQUAL(memory.held, 0);
 }
 
 NFL_SUITE("encoding", {"bit packing keeps every width", test_bit_packing_keeps_every_width},
-          {"every field and shape comes back", test_every_field_and_shape_comes_back},
-          {"a full block comes back", test_a_full_block_comes_back},
-          {"times near each other are small", test_times_near_each_other_are_small},
+          {"sequences come back", test_sequences_come_back}, {"each shape gets its form", test_each_shape_gets_its_form},
+          {"hostile sequences are refused or read", test_hostile_sequences_are_refused_or_read},
           {"hostile chunks are refused or read", test_hostile_chunks_are_refused_or_read})

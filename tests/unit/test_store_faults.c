@@ -222,6 +222,9 @@ static promise run_failing(const nfl__files *files, const char *path, uint32_t f
         static const uint32_t levels[] = {NFL_SYNC_VISIBLE, NFL_SYNC_DURABLE, NFL_SYNC_SEAL};
         if (store.ops->sync(store.self, levels[step % 3], NULL) == NFL_OK)
             p.acknowledged = p.offered;
+        const nfl_compact_opts all = {.struct_size = sizeof all, .flags = NFL_COMPACT_ALL, .max_rows = 60};
+        for (int i = 0; i < 8 && store.ops->compact(store.self, &all, NULL) == NFL_OK; i++)
+            ;
     }
     store.ops->close(store.self);
     return p;

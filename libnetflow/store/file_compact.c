@@ -1,0 +1,325 @@
+/* Compaction: neighbouring small segments of a day become one, block by block.
+ *
+ * Which ones: the first run of neighbours, in order of arrival, of one UTC day, whose rows together fit into max_rows, and that
+ * pays: at least RUN_MIN of them or most of max_rows, and none larger than the others together, so that a row is
+ * rewritten a few times in all. Of a day that is over (a younger segment exists) any two pay, and one that is not compact yet.
+ *
+ * What a step holds: the blocks being filled and read (about 15 MB), the encoder (10 MB), the bytes of the new segment. When the
+ * run is read, the new segment is written and read back; then the manifest names it instead of the run. Should a
+ * segment of the run be expired meanwhile, the work is dropped. The run's files are deleted as soon as no reader holds a
+ * state that names them (file_store.h), which is tried at each step; what a dead writer leaves is swept by the next one. */
+#include "base/error.h"
+#include "store/file_store.h"
+
+enum { RUN_MIN = 8, MAX_ROWS = 1 << 20 };
+
+/* Files of segments that no manifest names from a generation on. */
+typedef struct compact_replaced {
+    nfl__segment_entry entry;
+    uint64_t generation;
+} compact_replaced;
+
+struct nfl__compaction {
+    nfl__segment_builder *builder;
+    nfl__segment_entry *run; /* what is being merged */
+    size_t run_count, run_capacity;
+    size_t next;             /* of the run, to be opened */
+    nfl__segment segment;    /* file -1 = none open */
+    uint32_t next_block;
+    nfl__loader loader;
+    nfl__columns *columns;   /* the block being filled */
+    uint64_t skipped_id;     /* of a damaged segment: runs end before it */
+    compact_replaced *replaced;
+    size_t replaced_count, replaced_capacity;
+};
+
+/* --- choosing --- */
+
+typedef struct compact_choice {
+    size_t from, count;
+} compact_choice;
+
+static int compact_pays(const nfl__segment_entry *run, size_t count, uint64_t rows, uint64_t largest, uint64_t max_rows, int over)
+{
+    if (over)
+        return count > 1 || !(run->flags & NFL__ENTRY_COMPACT);
+    return (count >= RUN_MIN || rows > max_rows / 4 * 3) && count > 1 && largest <= rows / 2;
+}
+
+/* The run that starts at `from`: as long as it fits. */
+static size_t compact_run(const nfl__manifest *manifest, size_t from, uint64_t max_rows, uint64_t skipped, uint64_t *rows, uint64_t *largest)
+{
+    const nfl__segment_entry *entries = manifest->segments;
+    int64_t day = nfl__file_day(entries[from].extent.received_min);
+    size_t count = 0;
+    *rows = *largest = 0;
+    while (from + count < manifest->count) {
+        const nfl__segment_entry *entry = &entries[from + count];
+        if (entry->id == skipped || nfl__file_day(entry->extent.received_min) != day ||
+            (count && entry->extent.rows > max_rows - *rows))
+            break;
+        *rows += entry->extent.rows;
+        *largest = entry->extent.rows > *largest ? entry->extent.rows : *largest;
+        count++;
+        if (*rows >= max_rows)
+            break;
+    }
+    return count;
+}
+
+static compact_choice compact_choose(const nfl__manifest *manifest, uint64_t max_rows, uint64_t skipped, int all)
+{
+    compact_choice choice = {0, 0};
+    for (size_t from = 0; from < manifest->count; from++) {
+        uint64_t rows, largest;
+        size_t count = compact_run(manifest, from, max_rows, skipped, &rows, &largest);
+        if (count == 0)
+            continue;
+        const nfl__segment_entry *last = &manifest->segments[manifest->count - 1];
+        int64_t day = nfl__file_day(manifest->segments[from].extent.received_min);
+        int over = all || nfl__file_day(last->extent.received_max) > day;
+        if (compact_pays(&manifest->segments[from], count, rows, largest, max_rows, over)) {
+            choice.from = from;
+            choice.count = count;
+            return choice;
+        }
+    }
+    return choice;
+}
+
+/* Where the run stands in the manifest; SIZE_MAX if it is no longer there as a whole. */
+static size_t compact_find(const nfl__manifest *manifest, const nfl__compaction *c)
+{
+    for (size_t at = 0; at + c->run_count <= manifest->count; at++) {
+        if (manifest->segments[at].id != c->run[0].id)
+            continue;
+        for (size_t i = 1; i < c->run_count; i++)
+            if (manifest->segments[at + i].id != c->run[i].id)
+                return SIZE_MAX;
+        return at;
+    }
+    return SIZE_MAX;
+}
+
+/* --- work --- */
+
+static void compact_stop(nfl__compaction *c)
+{
+    nfl__segment_close(&c->segment);
+    c->run_count = c->next = 0;
+    if (c->columns)
+        nfl__columns_clear(c->columns);
+}
+
+void nfl__compaction_free(nfl__file_store *s)
+{
+    nfl__compaction *c = s->compaction;
+    if (!c)
+        return;
+    compact_stop(c);
+    nfl__segment_builder_free(c->builder);
+    nfl__columns_release(c->columns);
+    nfl__loader_free(&c->loader);
+    nfl__delete(&s->memory, c->run, c->run_capacity, sizeof *c->run);
+    nfl__delete(&s->memory, c->replaced, c->replaced_capacity, sizeof *c->replaced);
+    nfl__delete(&s->memory, c, 1, sizeof *c);
+    s->compaction = NULL;
+}
+
+static nfl_status compact_new(nfl__file_store *s, nfl_error *err)
+{
+    nfl__compaction *c = nfl__new(&s->memory, 1, sizeof *c);
+    if (!c)
+        return nfl__fail_nomem(err, sizeof *c);
+    s->compaction = c;
+    c->segment.file = -1;
+    nfl__loader_init(&c->loader, &s->memory);
+    c->builder = nfl__segment_builder_new(&s->memory.alloc);
+    c->columns = nfl__columns_new(&s->memory.alloc, NFL__BATCH_ROWS);
+    if (c->builder && c->columns)
+        return NFL_OK;
+    nfl__compaction_free(s);
+    return nfl__fail_nomem(err, sizeof *c->columns);
+}
+
+/* Start on a run: NFL_DONE if there is none. */
+static nfl_status compact_start(nfl__file_store *s, const nfl_compact_opts *opts, nfl_error *err)
+{
+    nfl__compaction *c = s->compaction;
+    uint64_t max_rows = opts->max_rows ? opts->max_rows : MAX_ROWS;
+    compact_choice choice = compact_choose(&s->manifest, max_rows, c->skipped_id, (int)(opts->flags & NFL_COMPACT_ALL));
+    if (choice.count == 0)
+        return NFL_DONE;
+    if (!nfl__grow(&s->memory, (void **)&c->run, &c->run_capacity, choice.count, sizeof *c->run) ||
+        !nfl__grow(&s->memory, (void **)&c->replaced, &c->replaced_capacity, c->replaced_count + choice.count, sizeof *c->replaced))
+        return nfl__fail_nomem(err, choice.count * sizeof *c->replaced);
+    NFL_TRY(nfl__segment_start(c->builder, NFL__SEGMENT_COMPACT, err));
+    memcpy(c->run, s->manifest.segments + choice.from, choice.count * sizeof *c->run);
+    c->run_count = choice.count;
+    c->next = 0;
+    return NFL_OK;
+}
+
+/* Rows of a batch to the block being filled, and full blocks to the builder. */
+static nfl_status compact_take(nfl__compaction *c, const nfl__batch *batch, nfl_error *err)
+{
+    for (uint32_t from = 0; from < batch->rows;) {
+        uint32_t room = NFL__BATCH_ROWS - c->columns->rows, left = batch->rows - from, n = left < room ? left : room;
+        if (!nfl__columns_append(c->columns, batch, from, n))
+            return nfl__fail_nomem(err, n);
+        from += n;
+        if (c->columns->rows < NFL__BATCH_ROWS)
+            continue;
+        NFL_TRY(nfl__segment_add(c->builder, c->columns, err));
+        nfl__columns_clear(c->columns);
+    }
+    return NFL_OK;
+}
+
+static nfl_status compact_open(nfl__file_store *s, nfl_error *err)
+{
+    nfl__compaction *c = s->compaction;
+    const nfl__segment_entry *entry = &c->run[c->next];
+    char name[NFL__NAME_SIZE];
+    nfl__segment_name(entry, name);
+    NFL_TRY(nfl__segment_open(&c->segment, s->files, s->root, name, &s->memory, err));
+    if (c->segment.digest != entry->digest || c->segment.extent.rows != entry->extent.rows)
+        return nfl__fail(err, NFL_E_CORRUPT, NFL_NO_OFFSET, "%s: not the file that the manifest names", name);
+    c->next++;
+    c->next_block = 0;
+    return NFL_OK;
+}
+
+/* The next block of the run; NFL_DONE when all are read. */
+static nfl_status compact_block(nfl__file_store *s, nfl_error *err)
+{
+    nfl__compaction *c = s->compaction;
+    if (c->segment.file >= 0 && c->next_block == c->segment.block_count)
+        nfl__segment_close(&c->segment);
+    if (c->segment.file < 0) {
+        if (c->next == c->run_count)
+            return NFL_DONE;
+        NFL_TRY(compact_open(s, err));
+    }
+    const nfl__block *block = &c->segment.blocks[c->next_block++];
+    nfl__batch batch = {.rows = block->rows};
+    for (uint32_t field = 0; field < NFL_FIELD_STORED_COUNT; field++)
+        NFL_TRY(nfl__segment_load(&c->segment, block, field, &c->loader, &batch, err));
+    return compact_take(c, &batch, err);
+}
+
+/* --- putting it in place --- */
+
+/* Read back what was written: every column decodes, and the file is the one that was made. */
+static nfl_status compact_check(nfl__file_store *s, const nfl__segment_entry *entry, nfl_error *err)
+{
+    nfl__compaction *c = s->compaction;
+    nfl__segment segment;
+    char name[NFL__NAME_SIZE];
+    nfl__segment_name(entry, name);
+    NFL_TRY(nfl__segment_open(&segment, s->files, s->root, name, &s->memory, err));
+    nfl_status status = nfl__segment_check_digest(&segment, err);
+    if (status == NFL_OK && segment.digest != entry->digest)
+        status = nfl__fail(err, NFL_E_CORRUPT, NFL_NO_OFFSET, "%s: not what was written", name);
+    for (uint32_t b = 0; b < segment.block_count && status == NFL_OK; b++) {
+        nfl__batch batch = {.rows = segment.blocks[b].rows};
+        for (uint32_t field = 0; field < NFL_FIELD_STORED_COUNT && status == NFL_OK; field++)
+            status = nfl__segment_load(&segment, &segment.blocks[b], field, &c->loader, &batch, err);
+    }
+    nfl__segment_close(&segment);
+    return status;
+}
+
+/* A manifest that names the new segment instead of the run; NFL_DONE if the run is gone. */
+static nfl_status compact_publish(nfl__file_store *s, const nfl__segment_entry *entry, nfl_error *err)
+{
+    nfl__compaction *c = s->compaction;
+    nfl__manifest after = s->manifest;
+    size_t at = compact_find(&s->manifest, c);
+    int replaced;
+    if (at == SIZE_MAX)
+        return NFL_DONE;
+    after.segments = NULL;
+    after.count = after.capacity = 0;
+    if (!nfl__grow(&s->memory, (void **)&after.segments, &after.capacity, s->manifest.count, sizeof *after.segments))
+        return nfl__fail_nomem(err, s->manifest.count * sizeof *after.segments);
+    size_t rest = s->manifest.count - at - c->run_count;
+    memcpy(after.segments, s->manifest.segments, at * sizeof *after.segments);
+    after.segments[at] = *entry;
+    memcpy(after.segments + at + 1, s->manifest.segments + at + c->run_count, rest * sizeof *after.segments);
+    after.count = at + 1 + rest;
+    nfl_status status = nfl__file_write_manifest(s, &after, &replaced, err);
+    if (!replaced) {
+        nfl__manifest_free(&after, &s->memory);
+        return status;
+    }
+    nfl__manifest_free(&s->manifest, &s->memory);
+    s->manifest = after;
+    for (size_t i = 0; i < c->run_count; i++)
+        c->replaced[c->replaced_count++] = (compact_replaced){c->run[i], after.generation};
+    return NFL_OK;
+}
+
+static nfl_status compact_finish(nfl__file_store *s, nfl_error *err)
+{
+    nfl__compaction *c = s->compaction;
+    nfl__segment_entry entry = {.id = s->manifest.next_id++ /* also if this fails: no id is used twice */, .flags = NFL__ENTRY_COMPACT};
+    const nfl__buffer *bytes;
+    if (c->columns->rows)
+        NFL_TRY(nfl__segment_add(c->builder, c->columns, err));
+    NFL_TRY(nfl__segment_finish(c->builder, &bytes, &entry.extent, &entry.digest, err));
+    entry.bytes = bytes->len;
+    NFL_TRY(nfl__file_write_segment(s, &entry, bytes, err));
+    nfl_status status = compact_check(s, &entry, err);
+    if (status == NFL_OK)
+        status = compact_publish(s, &entry, err);
+    if (status != NFL_OK)
+        (void)!nfl__file_remove_segment(s, &entry, NULL);
+    compact_stop(c);
+    return status == NFL_DONE ? NFL_OK : status;
+}
+
+/* Delete the files that nobody can be reading any more. */
+static void compact_remove(nfl__file_store *s)
+{
+    nfl__compaction *c = s->compaction;
+    size_t kept = 0;
+    for (size_t i = 0; i < c->replaced_count; i++) {
+        const compact_replaced *old = &c->replaced[i];
+        if (s->root_unsynced || nfl__file_is_read_since(s, old->generation) ||
+            nfl__file_remove_segment(s, &old->entry, NULL) != NFL_OK)
+            c->replaced[kept++] = *old;
+    }
+    c->replaced_count = kept;
+}
+
+static nfl_status compact_step(nfl__file_store *s, const nfl_compact_opts *opts, nfl_error *err)
+{
+    nfl__compaction *c = s->compaction;
+    if (c->run_count && compact_find(&s->manifest, c) == SIZE_MAX)
+        compact_stop(c); /* expired meanwhile */
+    nfl_status status = c->run_count ? NFL_OK : compact_start(s, opts, err);
+    if (status != NFL_OK)
+        return status;
+    status = compact_block(s, err);
+    return status == NFL_DONE ? compact_finish(s, err) : status;
+}
+
+nfl_status nfl__file_compact(void *self, const nfl_compact_opts *opts, nfl_error *err)
+{
+    nfl__file_store *s = self;
+    if (!s->compaction)
+        NFL_TRY(compact_new(s, err));
+    NFL_TRY(nfl__file_sync_root(s, err));
+    compact_remove(s);
+    nfl_status status = compact_step(s, opts, err);
+    if (status < 0) {
+        nfl__compaction *c = s->compaction;
+        if (status == NFL_E_CORRUPT && c->run_count && c->next)
+            c->skipped_id = c->run[c->next - 1].id;
+        compact_stop(c);
+        return status;
+    }
+    compact_remove(s);
+    return status;
+}
