@@ -3,7 +3,9 @@
  * Prints the datagrams of a capture in order: header, templates, withdrawals, records with every field as raw
  * octets, sets without template, sFlow samples. Data sets that come before their template are shown as such and not
  * kept, so that the output tells the datagrams and not the decoder's memory. Of NetFlow v1 and v7, whose records say
- * nothing that v5 does not, the headers are shown. Malformed parts are reported on standard error and passed over. */
+ * nothing that v5 does not, the headers are shown. With --names fields have names and typed values. Malformed parts are reported on standard error and passed over. */
+#include "decode_names.h"
+
 #include <netflow/capture.h>
 #include <netflow/parser.h>
 
@@ -71,11 +73,17 @@ static void decode_template(const nfl_event *event)
     puts("]}");
 }
 
-static void decode_record(const nfl_parser *parser, const nfl_event *event)
+static void decode_record(const nfl_parser *parser, const nfl_event *event, int names)
 {
-    printf("{\"ev\": \"%s\", \"ver\": %u, \"odid\": %u, \"tmpl\": %u, \"fields\": [",
+    printf("{\"ev\": \"%s\", \"ver\": %u, \"odid\": %u, \"tmpl\": %u, \"fields\": ",
            event->kind == NFL_EVENT_OPTIONS ? "options" : "record", event->version, event->domain,
            event->template_id);
+    if (names) {
+        decode_named_fields(parser, event);
+        puts("}");
+        return;
+    }
+    putchar('[');
     nfl_record_field field;
     for (uint32_t i = 0; nfl_parser_field(parser, i, &field) == NFL_OK; i++) {
         printf("%s[%u, %u, %u, \"", i ? ", " : "", field.pen, field.id, field.len);
@@ -164,7 +172,8 @@ static void decode_sample(const nfl_parser *parser, const nfl_event *event, cons
     puts("]}");
 }
 
-static void decode_event(const nfl_parser *parser, const nfl_event *event, const nfl_datagram *datagram)
+static void decode_event(const nfl_parser *parser, const nfl_event *event, const nfl_datagram *datagram,
+                         int names)
 {
     switch (event->kind) {
     case NFL_EVENT_HEADER:
@@ -185,7 +194,7 @@ static void decode_event(const nfl_parser *parser, const nfl_event *event, const
         if (event->version == 5)
             decode_v5(datagram->data + event->offset);
         else if (event->version == 9 || event->version == 10)
-            decode_record(parser, event);
+            decode_record(parser, event, names);
         break;
     case NFL_EVENT_SAMPLE:
         decode_sample(parser, event, datagram->data);
@@ -205,7 +214,7 @@ static void decode_complain(const char *path, uint64_t number, const nfl_error *
 }
 
 static void decode_datagram(nfl_parser *parser, const char *path, uint64_t number,
-                            const nfl_datagram *datagram)
+                            const nfl_datagram *datagram, int names)
 {
     nfl_error err;
     printf("{\"ev\": \"datagram\", \"n\": %" PRIu64 ", \"exporter\": ", number);
@@ -220,14 +229,14 @@ static void decode_datagram(nfl_parser *parser, const char *path, uint64_t numbe
     const nfl_event *event;
     while ((status = nfl_parser_next_event(parser, &event, &err)) != NFL_DONE) {
         if (status == NFL_OK)
-            decode_event(parser, event, datagram);
+            decode_event(parser, event, datagram, names);
         else
             decode_complain(path, number, &err);
     }
 }
 
 /* 0, or 1 when the file cannot be read to its end. */
-static int decode_file(nfl_parser *parser, const char *path)
+static int decode_file(nfl_parser *parser, const char *path, int names)
 {
     nfl_error err;
     nfl_capture *capture = NULL;
@@ -238,7 +247,7 @@ static int decode_file(nfl_parser *parser, const char *path)
     const nfl_datagram *datagram;
     nfl_status status;
     for (uint64_t n = 1; (status = nfl_capture_next(capture, &datagram, &err)) == NFL_OK; n++)
-        decode_datagram(parser, path, n, datagram);
+        decode_datagram(parser, path, n, datagram, names);
     nfl_capture_free(capture);
     if (status < 0)
         fprintf(stderr, "%s: %s\n", path, err.message);
@@ -247,12 +256,15 @@ static int decode_file(nfl_parser *parser, const char *path)
 
 int command_decode(int argc, char **argv)
 {
-    if (argc < 2 || strcmp(argv[1], "--help") == 0) {
-        FILE *to = argc < 2 ? stderr : stdout;
-        fputs("usage: netflow decode FILE...\n"
-              "Print every datagram of capture files (pcap, pcapng, - for standard input) as JSON lines.\n",
-              to);
-        return argc < 2 ? 2 : 0;
+    int help = argc > 1 && strcmp(argv[1], "--help") == 0;
+    int names = argc > 1 && strcmp(argv[1], "--names") == 0;
+    if (help || argc < 2 + names) {
+        fputs("usage: netflow decode [--names] FILE...\n"
+              "Print every datagram of capture files (pcap, pcapng, - for standard input) as JSON lines.\n"
+              "\n"
+              "  --names   Fields by name, values by type, lists opened, instead of numbers and octets.\n",
+              help ? stdout : stderr);
+        return help ? 0 : 2;
     }
     nfl_error err;
     nfl_parser *parser = NULL;
@@ -262,8 +274,8 @@ int command_decode(int argc, char **argv)
         return 1;
     }
     int failed = 0;
-    for (int i = 1; i < argc; i++)
-        failed |= decode_file(parser, argv[i]);
+    for (int i = 1 + names; i < argc; i++)
+        failed |= decode_file(parser, argv[i], names);
     nfl_parser_free(parser);
     if (fflush(stdout) != 0 || ferror(stdout)) {
         perror("netflow decode: standard output");

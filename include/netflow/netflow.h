@@ -18,6 +18,7 @@
 #include <netflow/filter.h>
 #include <netflow/flow.h>
 #include <netflow/ip.h>
+#include <netflow/list.h>
 #include <netflow/parser.h>
 #include <netflow/pcap.h>
 #include <netflow/query.h>

@@ -26,8 +26,12 @@
  * - Times of v5 and v9 are signed 32-bit distances from sysUptime; their export time, sent in seconds, is refined by
  *   what earlier datagrams told about the boot time. IPFIX elements 21 and 22 need element 160, in the record or
  *   in options data. A flow without times has first = last = received and not the present bits.
- * - The sampling rate is that of the record, else of its sampler (48, 302), its input interface, or the domain, as
+ * - The sampling rate is that set with nfl_parser_set_sampling(), else that of the record, else of its sampler (48, 302), its input interface, or the domain, as
  *   options data told last; in v5 that of the header. Counters stay as sent.
+ * - Counters: a delta (1, 2, 23, 24) wins over a total (85, 86, 171, 172) of the same record, also when it is 0; they
+ *   are never added. Initiator and responder counters (231, 232, 298, 299) count since the previous report, as
+ *   IANA has it, so that updates and the teardown of a firewall's connection add up to its traffic; its create and deny
+ *   events have no counters, and nfl_flow::present says so.
  * - nfl_flow::app is left 0; nfl_app_of() tells it.
  *
  * sFlow v5 is told from NetFlow v5 by its version word of four bytes and has the version ::NFL_VERSION_SFLOW5 here:
@@ -93,6 +97,26 @@ NFL_API NFL_MUST_USE nfl_status nfl_parser_new(const nfl_parser_opts *opts, nfl_
 
 /** @brief Free a parser; NULL is allowed. @since 0.1 */
 NFL_API void nfl_parser_free(nfl_parser *parser);
+
+/**
+ * @brief   Say what an exporter's sampling rate is, because it does not tell or tells it wrongly.
+ *
+ * It wins over all that records, headers and options data tell, for flows decoded from now on. It is not saved by
+ * nfl_parser_save(). At most 4096 are kept.
+ *
+ * @param   parser    Parser.
+ * @param   exporter  Address the datagrams come from; need not have been heard yet.
+ * @param   domain    Observation domain, or -1 for all that have no rate of their own set.
+ * @param   rate      1 in this many packets is counted; 1 = all are; 0 takes back what was set.
+ * @param[out] err    Detail on failure; may be NULL.
+ * @retval  NFL_OK       Set.
+ * @retval  NFL_E_ARG    @p domain is below -1 or above UINT32_MAX.
+ * @retval  NFL_E_LIMIT  Too many are set.
+ * @retval  NFL_E_NOMEM  Out of memory.
+ * @since 0.1
+ */
+NFL_API NFL_MUST_USE nfl_status nfl_parser_set_sampling(nfl_parser *parser, const nfl_ip *exporter, int64_t domain,
+                                                        uint32_t rate, nfl_error *err);
 
 /**
  * @brief   Start decoding one datagram. What is left of the one before is dropped.
@@ -295,7 +319,8 @@ typedef struct nfl_domain_info {
     nfl_usec last_seen_us;    /**< Latest datagram. */
     uint64_t datagrams;       /**< Received. */
     uint64_t flows;           /**< Decoded. */
-    uint64_t lost;            /**< In the unit of the version: flows, datagrams, records. */
+    uint64_t lost;            /**< In the unit of the version: flows, datagrams, records; of an exporter that was found to
+                                   number datagrams, in these. */
     uint64_t late;            /**< Datagrams out of order. */
     uint64_t restarts;        /**< Restarts detected. */
     uint64_t pending_bytes;   /**< Data waiting for templates. */

@@ -47,6 +47,7 @@ struct nfl_parser {
     nfl__plan_map map;
     nfl__domains domains;
     nfl__pending pending;
+    nfl__overrides overrides;
 
     /* the datagram */
     nfl__domain *domain; /* NULL = none open */
@@ -116,6 +117,9 @@ int nfl__record_find_spans(nfl_parser *parser, const nfl__template *template, co
 void nfl__record_to_flow(nfl_parser *parser);                /* current record of v9 or IPFIX into `flow` */
 void nfl__record_finish(nfl_parser *parser, nfl_flow *flow); /* ICMP and sampling, all versions */
 void nfl__record_learn(nfl_parser *parser);                  /* current options record into the domain */
+
+/* Length in front of a field of variable length. */
+uint32_t nfl__record_variable_len(nfl__rd *rd);
 
 /* Export time of a header; finer than its seconds if the boot time is known. */
 nfl_usec nfl__record_export_us(const nfl__domain *domain, const nfl_export_header *header);

@@ -28,6 +28,7 @@ struct nfl__domain {
     uint16_t version;
     uint8_t established;
     uint8_t reserved;
+    uint32_t set_rate; /* sampling rate set by the host; 0 = none */
     nfl__domain *chain; /* next in the hash bucket */
     nfl__domain *newer; /* in its list */
     nfl__domain *older;

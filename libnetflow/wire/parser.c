@@ -99,6 +99,7 @@ void nfl_parser_free(nfl_parser *parser)
     nfl__memory *memory = &parser->memory;
     nfl__pending_release(memory, parser->replay);
     nfl__pending_done(&parser->pending, memory);
+    nfl__overrides_done(&parser->overrides, memory);
     nfl__domains_done(&parser->domains, memory);
     nfl__delete(memory, parser->spans, parser->span_capacity, sizeof *parser->spans);
     nfl__delete(memory, parser->fields, parser->field_capacity, sizeof *parser->fields);
@@ -147,6 +148,7 @@ nfl_status nfl__parser_domain_of(nfl_parser *parser, const nfl_ip *exporter, uin
     while (!domain && parser_is_full(parser, 2 * sizeof *domain) && parser_reclaim(parser, NULL, now_us));
     if (!domain)
         return nfl__fail_nomem(err, sizeof *domain);
+    domain->set_rate = nfl__overrides_get(&parser->overrides, exporter, id);
     *out = domain;
     return NFL_OK;
 }
@@ -165,6 +167,20 @@ nfl_status nfl__parser_define(nfl_parser *parser, nfl__domain *domain, const nfl
     while (status == NFL_E_LIMIT && parser_is_full(parser, nfl__template_size(def)) &&
            parser_reclaim(parser, domain, now_us));
     return status;
+}
+
+nfl_status nfl_parser_set_sampling(nfl_parser *parser, const nfl_ip *exporter, int64_t domain, uint32_t rate,
+                                   nfl_error *err)
+{
+    if (domain < -1 || domain > UINT32_MAX)
+        return nfl__fail(err, NFL_E_ARG, NFL_NO_OFFSET, "sampling rate: no domain has this number");
+    NFL_TRY(nfl__overrides_set(&parser->overrides, &parser->memory, exporter, domain, rate, err));
+    for (uint32_t i = 0; i < parser->domains.count; i++) {
+        nfl__domain *known = parser->domains.all[i];
+        if (memcmp(&known->exporter, exporter, sizeof *exporter) == 0)
+            known->set_rate = nfl__overrides_get(&parser->overrides, exporter, known->id);
+    }
+    return NFL_OK;
 }
 
 void nfl__parser_close(nfl_parser *parser)
@@ -212,30 +228,48 @@ static void parser_note_agent(nfl_parser *parser)
     domain->sequence.started = 0;
 }
 
+/* The counters of a sequence, as they were. */
+typedef struct parser_losses {
+    uint64_t lost, late, restarts;
+} parser_losses;
+
+static parser_losses parser_losses_of(const nfl__sequence *sequence)
+{
+    return (parser_losses){sequence->lost, sequence->late_count, sequence->restarts};
+}
+
+/* What the domain's sequence has found since `before` goes into the totals. */
+static void parser_count_losses(nfl_parser *parser, const parser_version *version,
+                                const parser_losses *before)
+{
+    const nfl__sequence *sequence = &parser->domain->sequence;
+    parser->stats.late_datagrams += sequence->late_count - before->late;
+    parser->stats.restarts += sequence->restarts - before->restarts;
+    *parser_lost_counter(parser, version) += sequence->lost - before->lost;
+}
+
 static void parser_begin_sequence(nfl_parser *parser, const parser_version *version)
 {
     const nfl_export_header *header = &parser->own.header;
     nfl__sequence *sequence = &parser->domain->sequence;
-    nfl__sequence before = *sequence;
+    parser_losses before = parser_losses_of(sequence);
     int restarted = parser_note_boot(parser);
     uint32_t seconds = header->version == NFL_VERSION_SFLOW5 ? (uint32_t)(parser->own.received_us / 1000000)
                                                              : header->seconds;
     parser_note_agent(parser);
     nfl__sequence_begin(sequence, header->sequence, seconds, version->furthest, restarted);
-    parser->stats.late_datagrams += sequence->late_count - before.late_count;
-    parser->stats.restarts += sequence->restarts - before.restarts;
-    *parser_lost_counter(parser, version) += sequence->lost - before.lost;
+    parser_count_losses(parser, version, &before);
 }
 
 static void parser_end_sequence(nfl_parser *parser)
 {
     const parser_version *version = parser_find_version(parser->own.header.version);
     nfl__sequence *sequence = &parser->domain->sequence;
-    uint64_t lost = sequence->lost;
+    parser_losses before = parser_losses_of(sequence);
     int by_datagram = parser_counts_datagrams(version);
     nfl__sequence_end(sequence, parser->own.header.sequence, by_datagram ? 1 : parser->record_count,
                       by_datagram || parser->counted);
-    *parser_lost_counter(parser, version) += sequence->lost - lost;
+    parser_count_losses(parser, version, &before);
 }
 
 /* The version word; sFlow's has four bytes. */
@@ -468,7 +502,7 @@ nfl_status nfl_parser_domain(const nfl_parser *parser, size_t i, nfl_domain_info
                             .exporter = domain->exporter,
                             .domain = domain->id,
                             .templates = domain->templates.count,
-                            .sampling = domain->samplers.latest,
+                            .sampling = domain->set_rate ? domain->set_rate : domain->samplers.latest,
                             .next_sequence = domain->sequence.expected,
                             .first_seen_us = domain->first_seen_us,
                             .last_seen_us = domain->last_seen_us,

@@ -19,6 +19,7 @@ enum {
     PLAN_IP4,             /* ipv4Address */
     PLAN_IP6,             /* ipv6Address */
     PLAN_TCP_FLAGS,       /* 12 bits (RFC 7125) */
+    PLAN_MORE_TCP_FLAGS,  /* the same, joined with what other elements tell */
     PLAN_FLOW_LABEL,      /* 20 bits */
     PLAN_MPLS,            /* label 20, traffic class 3, bottom of stack 1 */
     PLAN_APP_ID,          /* RFC 6759 */
@@ -34,12 +35,18 @@ enum {
 static const nfl__plan_rule plan_specials[] = {
     {0, 6, PLAN_TCP_FLAGS, NFL_FIELD_TCP_FLAGS, 0},
     {29305, 6, PLAN_TCP_FLAGS, NFL_FIELD_REVERSE_TCP_FLAGS, 0},
+    /* YAF (CERT, PEN 6871) tells flags of the first packet and of all others; bit 0x4000 of the id is the reverse */
+    {6871, 14, PLAN_MORE_TCP_FLAGS, NFL_FIELD_TCP_FLAGS, 1},
+    {6871, 15, PLAN_MORE_TCP_FLAGS, NFL_FIELD_TCP_FLAGS, 1},
+    {6871, 0x4000 | 14, PLAN_MORE_TCP_FLAGS, NFL_FIELD_REVERSE_TCP_FLAGS, 1},
+    {6871, 0x4000 | 15, PLAN_MORE_TCP_FLAGS, NFL_FIELD_REVERSE_TCP_FLAGS, 1},
     {0, 31, PLAN_FLOW_LABEL, NFL_FIELD_FLOW_LABEL, 0},
     {0, 70, PLAN_MPLS, NFL_FIELD_MPLS_LABEL, 0},
     {0, 95, PLAN_APP_ID, NFL_FIELD_APP_ID, 0},
-    /* initiator and responder counters make one record of two directions; 232 and 299 are in the table */
-    {0, 231, PLAN_NUMBER, NFL_FIELD_BYTES, 8},
-    {0, 298, PLAN_NUMBER, NFL_FIELD_PACKETS, 8},
+    /* initiator and responder counters make one record of two directions; 232 and 299 are in the table. They count
+     * since the last report, so they come behind the delta (rank 0) and before the total (rank 2) */
+    {0, 231, PLAN_NUMBER, NFL_FIELD_BYTES, 1},
+    {0, 298, PLAN_NUMBER, NFL_FIELD_PACKETS, 1},
     {0, 22, PLAN_SLOT, NFL__SLOT_START_UPTIME, 0},
     {0, 21, PLAN_SLOT, NFL__SLOT_STOP_UPTIME, 0},
     {0, 150, PLAN_SLOT_S, NFL__SLOT_START, 0},
@@ -115,7 +122,7 @@ static uint32_t plan_digits(const char **text)
 static void plan_map_add_elements(nfl__plan_map *map, const nfl_field_info *row)
 {
     const char *text = row->elements;
-    for (uint8_t rank = 0; text && *text; rank++) {
+    for (uint8_t rank = 0; text && *text; rank = (uint8_t)(rank + 2)) {
         uint32_t pen = 0, id = plan_digits(&text);
         if (*text == '/') {
             text++;
@@ -207,6 +214,11 @@ static void plan_add_field(nfl__plan *plan, plan_winner *winners, const nfl_temp
     if (op->kind == PLAN_NONE || (slot->type == NFL_TYPE_IP && field->len == UINT16_MAX))
         return;
     op->target = slot->offset;
+    if (rule->kind == PLAN_MORE_TCP_FLAGS) { /* no contest: all of them count */
+        plan->ops[plan->op_count++] = *op;
+        plan->present |= NFL_HAS(rule->field);
+        return;
+    }
     plan_winner *winner = &winners[rule->field];
     if (winner->op && !plan_contest(plan, winner, field, rule, op))
         return;
@@ -339,6 +351,13 @@ static inline void plan_store_u16(void *target, uint16_t value)
     memcpy(target, &value, sizeof value);
 }
 
+static inline void plan_join_u16(void *target, uint16_t bits)
+{
+    uint16_t value;
+    memcpy(&value, target, sizeof value);
+    plan_store_u16(target, (uint16_t)(value | bits));
+}
+
 static inline void plan_store_u32(void *target, uint32_t value)
 {
     memcpy(target, &value, sizeof value);
@@ -384,6 +403,9 @@ static inline void plan_step(uint8_t kind, const nfl__plan_op *op, const uint8_t
         break;
     case PLAN_TCP_FLAGS:
         plan_store_u16(target, (uint16_t)(plan_number(data, len) & 0x0fff));
+        break;
+    case PLAN_MORE_TCP_FLAGS:
+        plan_join_u16(target, (uint16_t)(plan_number(data, len) & 0x0fff));
         break;
     case PLAN_FLOW_LABEL:
         plan_store_u32(target, (uint32_t)(plan_number(data, len) & 0xfffff));

@@ -12,7 +12,7 @@
  * the rules are: the same element repeated - the first wins (RFC 7011 section 8: order is outermost first);
  * different elements - the first in the record wins unless it is zero, as from exporters that send the IPv4 and
  * the IPv6 address in one template. Of counters the one listed first in record/fields.def wins even when zero:
- * a delta of zero is no reason to take a total.
+ * a delta of zero is no reason to take a total, and the two are never added.
  *
  * The map from elements to fields is built per parser from the `elements` column of record/fields.def, so a
  * new field is one line there. Cost: compile O(fields^2) in the worst case of one flow field, else linear;
@@ -91,10 +91,10 @@ typedef struct nfl__plan_rule {
     uint16_t id;
     uint8_t kind;
     uint8_t field;
-    uint8_t rank; /* place in the `elements` column: lower wins */
+    uint8_t rank; /* lower wins: twice the place in the `elements` column, odd ones between these */
 } nfl__plan_rule;
 
-enum { NFL__PLAN_IANA = 512, NFL__PLAN_RULES = 160 };
+enum { NFL__PLAN_IANA = 512, NFL__PLAN_RULES = 192 };
 
 /* Element to rule, built once per parser. */
 typedef struct nfl__plan_map {

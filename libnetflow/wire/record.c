@@ -168,7 +168,9 @@ static uint32_t record_known_rate(const nfl_parser *parser, const nfl_flow *flow
 
 static void record_set_sampling(const nfl_parser *parser, nfl_flow *flow)
 {
-    uint32_t rate = parser->slots.have & NFL__SLOTS_RATE ? nfl__plan_rate(&parser->slots) : 0;
+    uint32_t rate = parser->domain->set_rate;
+    if (!rate && (parser->slots.have & NFL__SLOTS_RATE))
+        rate = nfl__plan_rate(&parser->slots);
     if (!rate && parser->domain->samplers.count)
         rate = record_known_rate(parser, flow);
     if (!rate)
@@ -185,7 +187,7 @@ void nfl__record_finish(nfl_parser *parser, nfl_flow *flow)
         record_clear_icmp(flow);
     else if (parser->slots.have & NFL__SLOTS_ICMP)
         record_set_icmp(parser, flow);
-    if (parser->domain->samplers.count || (parser->slots.have & NFL__SLOTS_RATE))
+    if (parser->domain->set_rate || parser->domain->samplers.count || (parser->slots.have & NFL__SLOTS_RATE))
         record_set_sampling(parser, flow);
 }
 
@@ -207,7 +209,7 @@ void nfl__record_to_flow(nfl_parser *parser)
 }
 
 /* RFC 7011 section 7: one byte of length, or 255 and two bytes. NetFlow v9 of H3C does the same. */
-static uint32_t record_variable_len(nfl__rd *rd)
+uint32_t nfl__record_variable_len(nfl__rd *rd)
 {
     uint8_t len = nfl__rd_u8(rd);
     return len < 255 ? len : nfl__rd_u16(rd);
@@ -220,7 +222,7 @@ int nfl__record_find_spans(nfl_parser *parser, const nfl__template *template, co
     for (uint32_t i = 0; i < template->field_count; i++) {
         uint32_t field_len = template->fields[i].len;
         if (field_len == NFL__VARIABLE_LEN)
-            field_len = record_variable_len(&record);
+            field_len = nfl__record_variable_len(&record);
         parser->spans[i] = (nfl__span){(uint32_t)nfl__rd_offset(&record), field_len};
         nfl__rd_skip(&record, field_len);
         if (record.failed)

@@ -12,6 +12,8 @@
 
 #include "base/alloc.h"
 
+#include <netflow/ip.h>
+
 enum { NFL__SAMPLERS = 256 };
 
 enum { NFL__SAMPLER_DOMAIN = 1, NFL__SAMPLER_ID = 2, NFL__SAMPLER_INTERFACE = 3 };
@@ -38,5 +40,31 @@ int nfl__samplers_set(nfl__samplers *samplers, nfl__memory *memory, uint32_t kin
 
 /* Rate, or 0 when none is known. */
 uint32_t nfl__samplers_get(const nfl__samplers *samplers, uint32_t kind, uint64_t id);
+
+/* Rates that the host has set (nfl_parser_set_sampling()), by exporter and domain. Looked at when a domain is made or a
+ * rate is set, not for records. Limit: NFL__OVERRIDES. */
+enum { NFL__OVERRIDES = 4096 };
+
+typedef struct nfl__override {
+    nfl_ip exporter;
+    int64_t domain; /* -1 = all of the exporter */
+    uint32_t rate;
+    uint32_t reserved;
+} nfl__override;
+
+typedef struct nfl__overrides {
+    nfl__override *items;
+    size_t capacity;
+    size_t count;
+} nfl__overrides;
+
+void nfl__overrides_done(nfl__overrides *overrides, nfl__memory *memory);
+
+/* rate 0 takes the override away. NFL_E_LIMIT or NFL_E_NOMEM leave all as it was. */
+nfl_status nfl__overrides_set(nfl__overrides *overrides, nfl__memory *memory, const nfl_ip *exporter, int64_t domain,
+                              uint32_t rate, nfl_error *err);
+
+/* That of the domain, else that of all the exporter's; 0 = none. */
+uint32_t nfl__overrides_get(const nfl__overrides *overrides, const nfl_ip *exporter, uint32_t domain);
 
 #endif

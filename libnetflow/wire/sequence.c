@@ -57,6 +57,8 @@ static int sequence_is_late(nfl__sequence *sequence, uint32_t number, uint32_t s
 static void sequence_step(nfl__sequence *sequence, uint32_t number, uint32_t furthest)
 {
     uint32_t ahead = number - sequence->expected;
+    if (sequence->known && ahead == 0)
+        return;
     if (!sequence->known || number == sequence->last)
         sequence_resume(sequence, number,
                         0); /* nothing to compare with, or an exporter that does not count */
@@ -66,11 +68,10 @@ static void sequence_step(nfl__sequence *sequence, uint32_t number, uint32_t fur
         sequence_open_gap(sequence, sequence->expected, ahead);
 }
 
-void nfl__sequence_begin(nfl__sequence *sequence, uint32_t number, uint32_t seconds, uint32_t furthest,
-                         int restarted)
+/* Take the number of a datagram in. */
+static void sequence_enter(nfl__sequence *sequence, uint32_t number, uint32_t seconds, uint32_t furthest,
+                           int restarted)
 {
-    sequence->late = 0;
-    sequence->was_known = sequence->known;
     if (!sequence->started || restarted)
         sequence_resume(sequence, number, sequence->started);
     else if (sequence_is_late(sequence, number, seconds, furthest))
@@ -84,18 +85,70 @@ void nfl__sequence_begin(nfl__sequence *sequence, uint32_t number, uint32_t seco
         sequence->seconds = seconds;
     }
     sequence->started = 1;
+}
+
+void nfl__sequence_begin(nfl__sequence *sequence, uint32_t number, uint32_t seconds, uint32_t furthest,
+                         int restarted)
+{
+    sequence->late = 0;
+    sequence->was_known = sequence->known;
+    sequence->begun_seconds = seconds;
+    sequence->begun_furthest = furthest;
+    if (sequence->numbering != NFL__NUMBERING_INCLUDED)
+        sequence_enter(sequence, number, seconds, furthest, restarted);
     sequence->known = 0; /* until the end of the datagram is reached */
+}
+
+/* Has the candidate enough signs to be assumed? `fits` is a mask of numberings. */
+static void sequence_weigh(nfl__sequence *sequence, unsigned fits)
+{
+    if (!(fits >> sequence->candidate & 1) || sequence->candidate == sequence->numbering)
+        sequence->signs = 0;
+    if (fits >> sequence->numbering & 1)
+        return;
+    for (uint8_t i = 0; !sequence->signs && i < NFL__NUMBERING_COUNT; i++)
+        if (fits >> i & 1) {
+            sequence->candidate = i;
+            break;
+        }
+    if (!(fits >> sequence->candidate & 1) || ++sequence->signs < NFL__SEQUENCE_SIGNS)
+        return;
+    sequence->numbering = sequence->candidate;
+    sequence->signs = 0;
+}
+
+static void sequence_judge(nfl__sequence *sequence, uint32_t number, uint32_t count, int known)
+{
+    uint32_t difference = number - sequence->before;
+    if (sequence->before_known && known)
+        sequence_weigh(sequence, (unsigned)(difference == sequence->before_count) << NFL__NUMBERING_BEFORE |
+                                     (unsigned)(difference == count) << NFL__NUMBERING_INCLUDED |
+                                     (unsigned)(difference == 1) << NFL__NUMBERING_MESSAGES);
+    sequence->before = number;
+    sequence->before_count = count;
+    sequence->before_known = (uint8_t)known;
 }
 
 void nfl__sequence_end(nfl__sequence *sequence, uint32_t number, uint32_t count, int known)
 {
+    uint32_t first = number, records = count;
+    int records_known = known;
+    if (sequence->numbering == NFL__NUMBERING_INCLUDED) {
+        first = known ? number - count : number;
+        sequence->known = sequence->was_known;
+        sequence_enter(sequence, first, sequence->begun_seconds, sequence->begun_furthest, 0);
+    } else if (sequence->numbering == NFL__NUMBERING_MESSAGES) {
+        count = 1;
+        known = 1;
+    }
+    sequence_judge(sequence, number, records, records_known);
     if (sequence->late) {
         sequence->known = sequence->was_known;
         if (known)
-            sequence_fill_gap(sequence, number, count);
+            sequence_fill_gap(sequence, first, count);
         return;
     }
-    sequence->expected = number + count;
+    sequence->expected = first + count;
     sequence->known = (uint8_t)known;
 }
 

@@ -9,6 +9,18 @@
  * its data sets had no template or was malformed: then the next number is taken as it comes and nothing is
  * reported as lost. Hence two calls a datagram.
  *
+ * Not all exporters number what the standards say (RFC 7011 3.1: the records before the message). VMware NSX includes the
+ * records of the message itself, others count messages in IPFIX. Each numbering says what the difference to the
+ * datagram before must be:
+ *
+ *     before     what the datagram before counted          the standard, assumed first
+ *     included   what this datagram counts
+ *     messages   one
+ *
+ * A difference that fits another numbering and not the assumed one is a sign. Six signs for the same one, without a
+ * difference that does not fit it in between, make it the assumed one; what was counted until then stays. Where the
+ * message's own records are included, the number it begins with is known only at its end.
+ *
  * The boot time: v5 and v9 tell the export time in whole seconds and the time since boot in milliseconds. Every
  * datagram says boot lies in [seconds * 1000 - uptime, that + 999]; the intersection over many datagrams is narrow.
  * The lower bound is used, so that the first datagram gives the plain arithmetic of RFC 3954. An empty intersection
@@ -21,7 +33,9 @@
 
 #include <netflow/base.h>
 
-enum { NFL__SEQUENCE_GAPS = 8 };
+enum { NFL__SEQUENCE_GAPS = 8, NFL__SEQUENCE_SIGNS = 6 };
+
+enum { NFL__NUMBERING_BEFORE, NFL__NUMBERING_INCLUDED, NFL__NUMBERING_MESSAGES, NFL__NUMBERING_COUNT };
 
 typedef struct nfl__gap {
     uint32_t first;
@@ -37,7 +51,15 @@ typedef struct nfl__sequence {
     uint8_t late;      /* the current datagram fills a gap or repeats */
     uint8_t was_known; /* `known` before the current datagram, if it is late */
     uint8_t next_gap;  /* position to be overwritten */
+    uint8_t numbering; /* NFL__NUMBERING_* assumed */
+    uint8_t candidate; /* another one */
+    uint8_t signs;     /* for the candidate */
+    uint8_t before_known;
     uint8_t reserved[3];
+    uint32_t before;         /* number of the datagram before, as sent */
+    uint32_t before_count;   /* what it counted, if before_known */
+    uint32_t begun_seconds;  /* of the current datagram */
+    uint32_t begun_furthest; /* of the current datagram */
     nfl__gap gaps[NFL__SEQUENCE_GAPS];
     uint64_t lost;
     uint64_t late_count;

@@ -66,6 +66,27 @@ def export():
     return pcap([(START + 3600 + i * 0.25, v5(FLOWS[i * 8:i * 8 + 8], i * 8)) for i in range(4)])
 
 
+def sets_of(version, *sets):
+    """An IPFIX message, or a v9 datagram, of sets given as (id, hexadecimal octets)."""
+    body = b''.join(struct.pack('!HH', ident, 4 + len(octets)) + octets
+                    for ident, octets in ((i, bytes.fromhex(text)) for i, text in sets))
+    if version == 10:
+        return struct.pack('!HHIII', 10, 16 + len(body), START, 1, 7) + body
+    return struct.pack('!HHIIII', 9, len(sets), 1000, START, 1, 7) + body
+
+
+NAMED = [
+    sets_of(10,
+            (2, '0100 0009 0008 0004 001b 0010 0038 0006 0052 ffff 0098 0008 0001 0003 8001 0004 00007279'
+                ' 8001 0002 00003039 0124 ffff  0101 0001 0004 0001'),
+            (256, '0a000001 20010db8000000000000000000000001 020304050607 03 612262 000001a20922b800 010203 00000009 beef'
+                  ' 05 03 0101 06 11')),
+    sets_of(10, (2, '0102 0003 0125 ffff 0052 0004 0096 0002'),
+            (258, '10 03 0101 0005 06 0999 0006 abcd 0101 0004 69663100 0001')),
+    sets_of(9, (1, '0103 0004 0008 0002 0002 0022 0004 0052 0004'), (259, '0007 0000000a 00610000')),
+]
+
+
 def scan_export():
     """One host tries 200 ports of another, each answered by a reset."""
     flows = []
@@ -407,6 +428,26 @@ class Others(Case):
         events = self.good('decode', self.capture).json()
         kinds = [event['ev'] for event in events]
         self.assertEqual((kinds.count('datagram'), kinds.count('header'), kinds.count('v5')), (4, 4, len(FLOWS)))
+
+    def test_decode_names_fields(self):
+        capture = self.work / 'named.pcap'
+        capture.write_bytes(pcap((START, datagram) for datagram in NAMED))
+        events = self.good('decode', '--names', capture).json()
+        records = [event['fields'] for event in events if event['ev'] in ('record', 'options')]
+        self.assertEqual(records[0], [
+            ['sourceIPv4Address', '10.0.0.1'], ['sourceIPv6Address', '2001:db8::1'],
+            ['sourceMacAddress', '02:03:04:05:06:07'], ['interfaceName', 'a"b'],
+            ['flowStartMilliseconds', '2026-11-23T16:00:00.000Z'], ['octetDeltaCount', 0x010203],
+            ['reverseOctetDeltaCount', 9], ['12345/1', 'beef'],
+            ['subTemplateList', {'semantic': 3, 'elements': [
+                {'template': 257, 'fields': [['protocolIdentifier', 6]]},
+                {'template': 257, 'fields': [['protocolIdentifier', 17]]}]}]])
+        self.assertEqual(records[1], [
+            ['subTemplateMultiList', {'semantic': 3, 'elements': [
+                {'template': 257, 'fields': [['protocolIdentifier', 6]]},
+                {'template': 2457, 'unread': 'abcd'}]}],
+            ['interfaceName', 'if1'], ['flowStartSeconds', '0001']])
+        self.assertEqual(records[2], [['Interface', '0007'], ['samplingInterval', 10], ['interfaceName', '00610000']])
 
     def test_resolve_asks_the_server_it_is_given(self):
         server = Names({'10.0.0.1': 'gate.example.org', '2001:db8::1': None})

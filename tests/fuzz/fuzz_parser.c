@@ -1,5 +1,6 @@
 /* Datagrams one after the other: u16 length and bytes each. Bit 0 of the first byte chooses nfl_parser_next() or
  * _next_event(), bits 1 to 3 give small limits. Asserts progress, bounds, and that the state saves and loads. */
+#include <netflow/list.h>
 #include <netflow/parser.h>
 
 #include <stdlib.h>
@@ -13,6 +14,24 @@ static void require(int condition)
         abort();
 }
 
+/* Read the list a field may hold, and those within it; what they give lies inside the field. */
+static void read_list(const nfl_parser *parser, const nfl_list *within, const nfl_record_field *field)
+{
+    nfl_list list = {.struct_size = sizeof list};
+    size_t elements = 0;
+    if (!nfl_list_kind(field) || nfl_list_open(&list, parser, within, field, NULL) < 0)
+        return;
+    while (nfl_list_next(&list, NULL) != NFL_DONE) {
+        nfl_record_field inner;
+        require(elements++ < field->len);
+        require(list.element >= field->data && list.element + list.element_len <= field->data + field->len);
+        while (nfl_list_next_field(&list, &inner) == NFL_OK) {
+            require(inner.data >= list.element && inner.data + inner.len <= list.element + list.element_len);
+            read_list(parser, &list, &inner);
+        }
+    }
+}
+
 static void drain(nfl_parser *parser, int events)
 {
     const nfl_event *event;
@@ -22,9 +41,11 @@ static void drain(nfl_parser *parser, int events)
            NFL_DONE) {
         nfl_record_field field;
         volatile uint8_t touched = 0;
-        for (uint32_t i = 0; nfl_parser_field(parser, i, &field) == NFL_OK; i++)
+        for (uint32_t i = 0; nfl_parser_field(parser, i, &field) == NFL_OK; i++) {
             for (uint32_t j = 0; j < field.len; j++)
                 touched = (uint8_t)(touched ^ field.data[j]);
+            read_list(parser, NULL, &field);
+        }
         require(steps++ < 1000000);
     }
 }

@@ -174,6 +174,31 @@ static const value_case value_cases[] = {
      "0a000001 00000001 00000002", NFL_FIELD_REVERSE_BYTES, 2, 0},
     {"initiator octets are bytes", 0, 3, "0008 0004 00e7 0004 00e8 0004", "0a000001 00000001 00000002",
      NFL_FIELD_BYTES, 1, 0},
+    {"initiator octets of 0 are no reason to take a total", 0, 3, "0008 0004 00e7 0004 0055 0004",
+     "0a000001 00000000 00000009", NFL_FIELD_BYTES, 0, 0},
+    {"bytes of the old firewall's teardown are its total", 1, 3, "0008 0004 0055 0004 9c45 0001",
+     "0a000001 00000009 02", NFL_FIELD_BYTES, 9, 0},
+    {"v9 type 40005 is the firewall event", 1, 2, "0008 0004 9c45 0001", "0a000001 03", NFL_FIELD_FW_EVENT, 3, 0},
+    {"a firewall's create event has no bytes", 1, 2, "0008 0004 00e9 0001", "0a000001 01", NFL_FIELD_BYTES, 0, 1},
+    {"v9 type 40003 is the translated source port", 1, 2, "0008 0004 9c43 0002", "0a000001 1f90",
+     NFL_FIELD_NAT_SRC_PORT, 8080, 0},
+    {"v9 type 40004 is the translated destination port", 1, 2, "0008 0004 9c44 0002", "0a000001 1f91",
+     NFL_FIELD_NAT_DST_PORT, 8081, 0},
+    {"a total after a middlebox", 0, 2, "0008 0004 00ab 0004", "0a000001 00000007", NFL_FIELD_OUT_BYTES, 7, 0},
+    {"a delta after a middlebox wins over its total", 0, 3, "0008 0004 00ac 0004 0018 0004",
+     "0a000001 00000007 00000002", NFL_FIELD_OUT_PACKETS, 2, 0},
+    {"first and later tcp flags of YAF are joined", 0, 3, "0008 0004 800e 0001 00001ad7 800f 0001 00001ad7",
+     "0a000001 02 18", NFL_FIELD_TCP_FLAGS, 0x1a, 0},
+    {"bit 0x4000 of YAF's elements is the reverse", 0, 3, "0008 0004 c00e 0001 00001ad7 c00f 0001 00001ad7",
+     "0a000001 12 11", NFL_FIELD_REVERSE_TCP_FLAGS, 0x13, 0},
+    {"reverse tcp flags of YAF are no forward ones", 0, 2, "0008 0004 c00e 0001 00001ad7", "0a000001 12",
+     NFL_FIELD_TCP_FLAGS, 0, 1},
+    {"YAF's tcp flags of variable length", 0, 4, "0008 0004 800e 0001 00001ad7 0052 ffff 800f 0001 00001ad7",
+     "0a000001 02 01 61 10", NFL_FIELD_TCP_FLAGS, 0x12, 0},
+    {"the outermost of IOS-XR's repeated ports", 0, 4, "0008 0004 000b 0002 0008 0004 000b 0002",
+     "0a000001 0050 0a000002 01bb", NFL_FIELD_DST_PORT, 80, 0},
+    {"forwarding status of 4 bytes does not shift what follows", 0, 3, "0008 0004 0059 0004 0001 0004",
+     "0a000001 00000040 00000009", NFL_FIELD_BYTES, 9, 0},
     {"an unknown enterprise's element 1 is not bytes", 0, 2, "0008 0004 8001 0004 00003039",
      "0a000001 00000063", NFL_FIELD_BYTES, 0, 1},
     {"v9 type 32769 is no enterprise element", 1, 2, "0008 0004 8001 0004", "0a000001 00000063",
@@ -611,6 +636,78 @@ static void options_data_tells_sampling(void)
     }
 }
 
+/* A record of domain 7 that tells a rate of 100 itself. */
+static uint32_t rate_of_a_record(nfl_parser *parser)
+{
+    static test_datagram d;
+    outcome out;
+    test_v9(&d, UPTIME, SECONDS, 1, 7);
+    test_bytes(&d, "0000 0010 0100 0002 0008 0004 0022 0004" "0100 000c 0a000001 00000064");
+    feed(parser, &d, &out);
+    CU_ASSERT_EQUAL_FATAL(out.flow_count, 1);
+    CU_ASSERT(out.flows[0].present & NFL_HAS(NFL_FIELD_SAMPLING));
+    return out.flows[0].sampling;
+}
+
+static void the_rate_the_host_sets_wins(void)
+{
+    nfl_parser *parser = new_parser(0);
+    nfl_ip other = exporter;
+    other.b[15]++;
+    static const struct {
+        const char *name;
+        int64_t domain;
+        uint32_t rate, want;
+        int other;
+    } t[] = {
+        {"of another exporter", -1, 9, 100, 1},
+        {"of all its domains, before the first datagram", -1, 500, 500, 0},
+        {"of another domain", 8, 600, 500, 0},
+        {"of the domain", 7, 700, 700, 0},
+        {"of all its domains again", -1, 800, 700, 0},
+        {"of the domain again", 7, 1, 1, 0},
+        {"of the domain no more", 7, 0, 800, 0},
+        {"of none", -1, 0, 100, 0},
+    };
+    for (size_t i = 0; i < sizeof t / sizeof *t; i++) {
+        CU_ASSERT_EQUAL(nfl_parser_set_sampling(parser, t[i].other ? &other : &exporter, t[i].domain, t[i].rate, NULL),
+                        NFL_OK);
+        NFL_CHECK(t[i].name, rate_of_a_record(parser) == t[i].want);
+    }
+    CU_ASSERT_EQUAL(nfl_parser_set_sampling(parser, &exporter, -2, 1, NULL), NFL_E_ARG);
+    CU_ASSERT_EQUAL(nfl_parser_set_sampling(parser, &exporter, INT64_C(1) << 32, 1, NULL), NFL_E_ARG);
+    for (int64_t i = 0; i < 4094; i++)
+        CU_ASSERT_EQUAL(nfl_parser_set_sampling(parser, &exporter, i + 100, 2, NULL), NFL_OK);
+    CU_ASSERT_EQUAL(nfl_parser_set_sampling(parser, &exporter, 99, 2, NULL), NFL_E_LIMIT);
+    nfl_parser_free(parser);
+}
+
+static void the_rate_the_host_sets_is_for_v5_and_needs_memory(void)
+{
+    test_allocator memory;
+    test_allocator_init(&memory, -1, 0);
+    NFL_OPTS(nfl_parser_opts, opts, .alloc = &memory.alloc);
+    nfl_parser *parser = NULL;
+    static test_datagram d;
+    outcome out;
+    CU_ASSERT_EQUAL_FATAL(nfl_parser_new(&opts, &parser, NULL), NFL_OK);
+    memory.fail_at = memory.requests;
+    memory.fail_on = 1;
+    CU_ASSERT_EQUAL(nfl_parser_set_sampling(parser, &exporter, -1, 50, NULL), NFL_E_NOMEM);
+    memory.fail_at = -1;
+    CU_ASSERT_EQUAL(nfl_parser_set_sampling(parser, &exporter, -1, 50, NULL), NFL_OK);
+    test_v5(&d, 1, UPTIME, SECONDS, 10, 1000); /* an MX80 sends the interval with mode 0 */
+    for (int i = 0; i < 12; i++)
+        test_bytes(&d, "00000000");
+    feed(parser, &d, &out);
+    CU_ASSERT(out.flow_count == 1 && out.flows[0].sampling == 50 && info_of(parser).sampling == 50);
+    CU_ASSERT_EQUAL(nfl_parser_set_sampling(parser, &exporter, -1, 0, NULL), NFL_OK);
+    feed(parser, &d, &out);
+    CU_ASSERT(out.flow_count == 1 && out.flows[0].sampling == 1000);
+    nfl_parser_free(parser);
+    CU_ASSERT_EQUAL(memory.live, 0);
+}
+
 static void events_tell_everything_in_order(void)
 {
     nfl_parser *parser = new_parser(NFL_PARSER_NO_PENDING);
@@ -795,6 +892,8 @@ NFL_SUITE("parser", {"options are checked", options_are_checked},
           {"data before its template is replayed", data_before_its_template_is_replayed},
           {"waiting data is bounded and ages", waiting_data_is_bounded_and_ages},
           {"options data tells sampling", options_data_tells_sampling},
+          {"the rate the host sets wins", the_rate_the_host_sets_wins},
+          {"the rate the host sets is for v5 and needs memory", the_rate_the_host_sets_is_for_v5_and_needs_memory},
           {"events tell everything in order", events_tell_everything_in_order},
           {"fields stay readable in order", fields_stay_readable_in_order},
           {"copied input may be released at once", copied_input_may_be_released_at_once},

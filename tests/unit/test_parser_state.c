@@ -59,6 +59,71 @@ static void loss_is_counted_in_the_unit_of_the_version(void)
     }
 }
 
+enum { NUMBER_BEFORE, NUMBER_INCLUDED, NUMBER_MESSAGES };
+
+/* One message numbered in a way of its own; *number goes on, also where the message is lost. */
+static void feed_numbered(nfl_parser *parser, int numbering, uint32_t *number, uint32_t count, int lost)
+{
+    static test_datagram d;
+    outcome out;
+    uint32_t own = numbering == NUMBER_INCLUDED ? count : 0;
+    test_ipfix(&d, SECONDS, *number + own, 7);
+    test_bytes(&d, SET_T10);
+    for (uint32_t i = 0; i < count; i++)
+        test_bytes(&d, SET_D);
+    *number += numbering == NUMBER_MESSAGES ? 1 : count;
+    if (!lost)
+        feed(parser, &d, &out);
+}
+
+static int same_losses(const nfl_domain_info *a, const nfl_domain_info *b)
+{
+    return a->lost == b->lost && a->late == b->late && a->restarts == b->restarts;
+}
+
+/* VMware NSX includes a message's own records in its number, others count messages. Bursts of 0 to 3 records. */
+static void numbers_of_other_meaning_are_understood(void)
+{
+    static const struct {
+        const char *name;
+        int numbering;
+        uint64_t lost; /* by one message of 3 records */
+    } t[] = {{"records before", NUMBER_BEFORE, 3},
+             {"records included", NUMBER_INCLUDED, 3},
+             {"messages", NUMBER_MESSAGES, 1}};
+    static const uint32_t counts[] = {2, 1, 3, 0, 1, 2, 1, 3, 2, 0, 1, 3, 0, 2, 1, 1, 3, 0};
+    enum { MESSAGES = sizeof counts / sizeof *counts, LEARNT = MESSAGES, LOST = 2 * MESSAGES + 2 };
+    for (size_t i = 0; i < sizeof t / sizeof *t; i++) {
+        nfl_parser *parser = new_parser(0);
+        nfl_domain_info learnt = {0}, info = {0};
+        uint32_t number = 1000;
+        for (uint32_t j = 0; j < 3 * MESSAGES; j++) {
+            feed_numbered(parser, t[i].numbering, &number, counts[j % MESSAGES], j == LOST);
+            if (j == LEARNT)
+                learnt = info_of(parser);
+            if (j == LOST)
+                info = info_of(parser);
+        }
+        NFL_CHECK(t[i].name,
+                  t[i].numbering != NUMBER_BEFORE || learnt.lost + learnt.late + learnt.restarts == 0);
+        NFL_CHECK(t[i].name, same_losses(&info, &learnt));
+        info = info_of(parser);
+        learnt.lost += t[i].lost;
+        NFL_CHECK(t[i].name, same_losses(&info, &learnt));
+        NFL_CHECK(t[i].name, info.next_sequence == number);
+        NFL_CHECK(t[i].name, stats_of(parser).lost_records == info.lost);
+        NFL_CHECK(t[i].name, stats_of(parser).late_datagrams == info.late);
+        for (uint32_t j = 0; j < 2 * MESSAGES; j++) { /* a new firmware does as the standard says */
+            feed_numbered(parser, NUMBER_BEFORE, &number, counts[j % MESSAGES], 0);
+            if (j == LEARNT)
+                learnt = info_of(parser);
+        }
+        info = info_of(parser);
+        NFL_CHECK(t[i].name, same_losses(&info, &learnt));
+        nfl_parser_free(parser);
+    }
+}
+
 static void uncountable_records_are_not_reported_lost(void)
 {
     nfl_parser *parser = new_parser(0);
@@ -248,10 +313,11 @@ static void steady_state_allocates_nothing(void)
     CU_ASSERT_EQUAL(t.live, 0);
 }
 
-NFL_SUITE("parser state", {"loss is counted in the unit of the version", loss_is_counted_in_the_unit_of_the_version},
+NFL_SUITE("parser state",
+          {"loss is counted in the unit of the version", loss_is_counted_in_the_unit_of_the_version},
+          {"numbers of another meaning are understood", numbers_of_other_meaning_are_understood},
           {"records that cannot be counted are not reported lost", uncountable_records_are_not_reported_lost},
-          {"a restarted exporter is no loss", a_restarted_exporter_is_no_loss},
-          {"limits hold", limits_hold},
+          {"a restarted exporter is no loss", a_restarted_exporter_is_no_loss}, {"limits hold", limits_hold},
           {"templates expire", templates_expire},
           {"a flood displaces only newcomers", a_flood_displaces_only_newcomers},
           {"allocation failures leak nothing", allocation_failures_leak_nothing},

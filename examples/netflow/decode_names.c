@@ -1,0 +1,229 @@
+/* A value is written as its element's type says, and as octets in hexadecimal digits when its length does not fit the
+ * type or the element is not known (then its name is "enterprise/number"). A list is an object:
+ *
+ *     {"semantic": 3, "elements": [{"fields": [...]}, {"template": 257, "fields": [...]},
+ *                                  {"template": 300, "unread": "0a0000010050"}]}
+ */
+#include "decode_names.h"
+
+#include "text.h"
+
+#include <netflow/element.h>
+#include <netflow/list.h>
+#include <netflow/time.h>
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#define REVERSE_PEN 29305u /* RFC 5103 6.1 */
+
+/* Scope types of NetFlow v9 (RFC 3954 6.1), which are no field types. */
+static const char *const names_v9_scopes[] = {NULL, "System", "Interface", "Line Card", "Cache", "Template"};
+enum { NAMES_V9_SCOPES = sizeof names_v9_scopes / sizeof *names_v9_scopes };
+
+/* A v9 scope has no element; of others NULL = not registered. */
+static const nfl_element *names_element(const nfl_record_field *field, uint16_t version)
+{
+    return field->scope && version == 9 ? NULL : nfl_element_find(field->pen, field->id);
+}
+
+static void names_print_name(const nfl_record_field *field, uint16_t version)
+{
+    const nfl_element *element = names_element(field, version);
+    if (!element && field->scope && version == 9 && field->id < NAMES_V9_SCOPES && names_v9_scopes[field->id])
+        printf("\"%s\"", names_v9_scopes[field->id]);
+    else if (!element)
+        printf("\"%" PRIu32 "/%u\"", field->pen, field->id);
+    else if (field->pen == REVERSE_PEN) /* RFC 5103 6.1: "reverse", and the first letter a capital */
+        printf("\"reverse%c%s\"", element->name[0] & ~0x20, element->name + 1);
+    else
+        printf("\"%s\"", element->name);
+}
+
+static void names_print_octets(const uint8_t *data, uint32_t len)
+{
+    putchar('"');
+    for (uint32_t i = 0; i < len; i++)
+        printf("%02x", data[i]);
+    putchar('"');
+}
+
+static uint64_t names_number(const nfl_record_field *field)
+{
+    uint64_t value = 0;
+    for (uint32_t i = 0; i < field->len; i++)
+        value = value << 8 | field->data[i];
+    return value;
+}
+
+static int names_print_unsigned(const nfl_record_field *field)
+{
+    if (field->len == 0 || field->len > 8)
+        return 0;
+    printf("%" PRIu64, names_number(field));
+    return 1;
+}
+
+static int names_print_signed(const nfl_record_field *field)
+{
+    if (field->len == 0 || field->len > 8)
+        return 0;
+    uint64_t value = names_number(field), sign = UINT64_C(1) << (field->len * 8 - 1);
+    if (value & sign) /* the magnitude: the number is shorter than 64 bits */
+        printf("-%" PRIu64, sign + (sign - value));
+    else
+        printf("%" PRIu64, value);
+    return 1;
+}
+
+static int names_print_boolean(const nfl_record_field *field)
+{
+    if (field->len != 1 || field->data[0] < 1 || field->data[0] > 2)
+        return 0;
+    fputs(field->data[0] == 1 ? "true" : "false", stdout);
+    return 1;
+}
+
+static int names_print_address(const nfl_record_field *field)
+{
+    nfl_ip ip = {{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff}};
+    char text[NFL_IP_TEXT_SIZE];
+    if (field->len != 4 && field->len != 16)
+        return 0;
+    memcpy(ip.b + sizeof ip.b - field->len, field->data, field->len);
+    nfl_ip_format(&ip, text, sizeof text);
+    printf("\"%s\"", text);
+    return 1;
+}
+
+static int names_print_mac(const nfl_record_field *field)
+{
+    const uint8_t *p = field->data;
+    if (field->len != 6)
+        return 0;
+    printf("\"%02x:%02x:%02x:%02x:%02x:%02x\"", p[0], p[1], p[2], p[3], p[4], p[5]);
+    return 1;
+}
+
+/* Exporters fill strings of fixed length up with NULs; other NULs make it no text. */
+static int names_print_string(const nfl_record_field *field)
+{
+    char text[65536];
+    uint32_t len = field->len;
+    while (len && field->data[len - 1] == 0)
+        len--;
+    if (len >= sizeof text || (len && memchr(field->data, 0, len)))
+        return 0;
+    if (len)
+        memcpy(text, field->data, len);
+    text[len] = 0;
+    text_print_json(stdout, text);
+    return 1;
+}
+
+static int names_print_time(nfl_usec time_us)
+{
+    char text[NFL_TIME_TEXT_SIZE];
+    nfl_time_format(time_us, text, sizeof text);
+    printf("\"%s\"", text);
+    return 1;
+}
+
+static int names_print_seconds(const nfl_record_field *field)
+{
+    return field->len == 4 && names_print_time((nfl_usec)names_number(field) * 1000000);
+}
+
+static int names_print_milliseconds(const nfl_record_field *field)
+{
+    uint64_t value = names_number(field);
+    return field->len == 8 && value < INT64_MAX / 1000 / 1000 && names_print_time((nfl_usec)value * 1000);
+}
+
+/* How the types are written; those left out as octets. Each returns 0, and prints nothing, if the length does not
+ * fit. */
+static int (*const names_printers[])(const nfl_record_field *field) = {
+    [NFL_ELEMENT_U8] = names_print_unsigned,
+    [NFL_ELEMENT_U16] = names_print_unsigned,
+    [NFL_ELEMENT_U32] = names_print_unsigned,
+    [NFL_ELEMENT_U64] = names_print_unsigned,
+    [NFL_ELEMENT_I8] = names_print_signed,
+    [NFL_ELEMENT_I16] = names_print_signed,
+    [NFL_ELEMENT_I32] = names_print_signed,
+    [NFL_ELEMENT_I64] = names_print_signed,
+    [NFL_ELEMENT_BOOL] = names_print_boolean,
+    [NFL_ELEMENT_MAC] = names_print_mac,
+    [NFL_ELEMENT_STRING] = names_print_string,
+    [NFL_ELEMENT_SECONDS] = names_print_seconds,
+    [NFL_ELEMENT_MILLISECONDS] = names_print_milliseconds,
+    [NFL_ELEMENT_IPV4] = names_print_address,
+    [NFL_ELEMENT_IPV6] = names_print_address,
+};
+
+static void names_print_list(const nfl_parser *parser, const nfl_list *within, const nfl_record_field *field,
+                             uint16_t version);
+
+static void names_print_field(const nfl_parser *parser, const nfl_list *within, const nfl_record_field *field,
+                              uint16_t version)
+{
+    const nfl_element *element = names_element(field, version);
+    putchar('[');
+    names_print_name(field, version);
+    fputs(", ", stdout);
+    if (element && nfl_list_kind(field))
+        names_print_list(parser, within, field, version);
+    else if (!element || element->type >= sizeof names_printers / sizeof *names_printers ||
+             !names_printers[element->type] || !names_printers[element->type](field))
+        names_print_octets(field->data, field->len);
+    putchar(']');
+}
+
+static void names_print_list_element(const nfl_parser *parser, nfl_list *list, nfl_status status,
+                                     uint16_t version)
+{
+    nfl_record_field field;
+    putchar('{');
+    if (list->template_id)
+        printf("\"template\": %u, ", list->template_id);
+    if (status < 0) {
+        fputs("\"unread\": ", stdout);
+        names_print_octets(list->element, list->element_len);
+    } else {
+        fputs("\"fields\": [", stdout);
+        for (int first = 1; nfl_list_next_field(list, &field) == NFL_OK; first = 0) {
+            fputs(first ? "" : ", ", stdout);
+            names_print_field(parser, list, &field, version);
+        }
+        putchar(']');
+    }
+    putchar('}');
+}
+
+static void names_print_list(const nfl_parser *parser, const nfl_list *within, const nfl_record_field *field,
+                             uint16_t version)
+{
+    nfl_list list = {.struct_size = sizeof list};
+    nfl_status status = nfl_list_open(&list, parser, within, field, NULL);
+    if (status < 0) {
+        names_print_octets(field->data, field->len);
+        return;
+    }
+    printf("{\"semantic\": %u, \"elements\": [", list.semantic);
+    for (int first = 1; (status = nfl_list_next(&list, NULL)) != NFL_DONE; first = 0) {
+        fputs(first ? "" : ", ", stdout);
+        names_print_list_element(parser, &list, status, version);
+    }
+    fputs("]}", stdout);
+}
+
+void decode_named_fields(const nfl_parser *parser, const nfl_event *event)
+{
+    nfl_record_field field;
+    putchar('[');
+    for (uint32_t i = 0; nfl_parser_field(parser, i, &field) == NFL_OK; i++) {
+        fputs(i ? ", " : "", stdout);
+        names_print_field(parser, NULL, &field, event->version);
+    }
+    putchar(']');
+}
