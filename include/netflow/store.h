@@ -192,6 +192,7 @@ typedef struct nfl_retention {
  * @retval  NFL_OK       Done: the limits are kept.
  * @retval  NFL_PENDING  Done, but holds or unsealed flows keep more than the limits allow.
  * @retval  NFL_E_IO     Some remain; call again.
+ * @retval  NFL_E_BUSY   Holds are being changed just now: call again.
  * @retval  NFL_E_STATE  Opened read-only.
  * @retval  NFL_E_NOMEM  Nothing was dropped.
  * @since 0.1
@@ -226,16 +227,17 @@ typedef struct nfl_hold {
 /**
  * @brief   Mark flows that must not be dropped. A hold of the same name is replaced.
  *
- * Durable when this returns; every segment that has such a flow stays as a whole until the hold is released.
+ * Durable when this returns; every segment that has such a flow stays as a whole until the hold is released. This works
+ * through a handle opened for reading, too: the writer is often another process, which heeds the hold from then on.
  *
- * @param   store  File store opened for writing.
+ * @param   store  File store.
  * @param   hold   Times, name, note.
  * @param[out] err Detail on failure; may be NULL.
  * @retval  NFL_OK             Marked.
  * @retval  NFL_E_ARG          No name or a wrong one, control characters, or from_us not before to_us.
  * @retval  NFL_E_LIMIT        There are 1024 holds.
  * @retval  NFL_E_IO           Not written: the holds are as before.
- * @retval  NFL_E_STATE        Opened read-only.
+ * @retval  NFL_E_BUSY         Somebody changes holds or drops flows just now: try again.
  * @retval  NFL_E_UNSUPPORTED  Not a file store.
  * @since 0.1
  */

@@ -21,7 +21,7 @@
  * names the new one; the files of the old ones stay until nobody reads a state that names them.
  *
  * Locks, on bytes of DIR/lock: 0 the writer's, exclusive; 1 shared, while a reader takes its snapshot; 2 + generation shared, as
- * long as somebody reads that state. The kernel drops the locks of a dead process.
+ * long as somebody reads that state; 2^62 exclusive, while holds are changed or flows dropped. The kernel drops the locks of a dead process.
  *
  * Reading. A snapshot is the manifest and the whole frames of the journal it names. The journal being gone means that
  * the manifest was replaced meanwhile: read it again. No lock is taken. The writer's own handle reads its memory.
@@ -55,6 +55,7 @@ void nfl__row_blocks_free(nfl__row_blocks *blocks);
 
 /* Bytes of DIR/lock. */
 enum { NFL__LOCK_WRITER = 0, NFL__LOCK_SNAPSHOT = 1, NFL__LOCK_READERS = 2 };
+#define NFL__LOCK_HOLDS (UINT64_C(1) << 62)
 
 typedef struct nfl__compaction nfl__compaction;
 
