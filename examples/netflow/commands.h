@@ -11,6 +11,7 @@ int command_series(const options *given);
 int command_scan(const options *given);
 int command_info(const options *given);
 int command_verify(const options *given);
+int command_repair(const options *given);
 int command_compact(const options *given);
 int command_hold(const options *given);
 int command_release(const options *given);

@@ -32,6 +32,8 @@ static const command commands[] = {
      OPTION_STORE, 0, 0, 0, command_verify, NULL},
     {"compact", "", "Merge the small segments of a store into fewer, smaller ones. No other program may write to it.",
      OPTION_STORE | OPTION_FORMAT, OPTION_STORE, 0, 0, 0, command_compact, NULL},
+    {"repair", "", "Save what is intact in a damaged store, and tell what is lost. No other program may write to it.",
+     OPTION_STORE | OPTION_FORMAT, OPTION_STORE, 0, 0, 0, command_repair, NULL},
     {"hold", "NAME [NOTE]", "Mark the flows of a time that nothing may drop: evidence, a legal duty.",
      OPTION_STORE | OPTION_FROM | OPTION_TO, OPTION_STORE | OPTION_FROM | OPTION_TO, 0, 1, 2, command_hold, NULL},
     {"release", "NAME", "Let go what hold has marked.", OPTION_STORE, OPTION_STORE, 0, 1, 1, command_release, NULL},

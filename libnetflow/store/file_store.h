@@ -81,6 +81,13 @@ typedef struct nfl__file_store {
 nfl_status nfl__file_store_open_with(const nfl__files *files, const char *path, const nfl_store_opts *opts, void **self,
                                      const nfl__store_ops **ops, nfl_error *err);
 
+/* For repair: root open, writer's lock held, nothing read yet. */
+nfl_status nfl__file_store_open_locked(const nfl__files *files, const char *path, nfl__file_store **out, nfl_error *err);
+void nfl__file_store_close_locked(nfl__file_store *store);
+
+/* As nfl_store_repair(), over other file operations. */
+nfl_status nfl__file_store_repair_with(const nfl__files *files, const char *path, nfl_repair_report *out, nfl_error *err);
+
 /* What a query sees now. */
 nfl_status nfl__file_store_snapshot(nfl__file_store *store, nfl__memory *memory, nfl__snapshot *out, nfl_error *err);
 

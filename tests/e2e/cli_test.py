@@ -406,6 +406,10 @@ class Others(Case):
         run = Run('verify', '-s', store)
         self.assertEqual(run.status, 1, run.out + run.err)
         self.assertTrue('damaged' in run.out or run.err)
+        facts, = self.good('repair', '-s', store, '--format', 'json').json()
+        self.assertEqual((facts['result'], facts['flows'] + facts['lost_flows']), ('repaired', len(FLOWS)))
+        self.assertEqual(self.good('verify', '-s', store, '--format', 'json').json()[0]['result'], 'good')
+        self.assertEqual(self.good('repair', '-s', store, '--format', 'json').json()[0]['result'], 'was good')
 
     def test_holds(self):
         store = self.work / 'held'
@@ -481,7 +485,7 @@ class Others(Case):
 
     def test_help_and_version(self):
         out = self.good('--help').out
-        for command in ('import', 'top', 'flows', 'series', 'scan', 'decode', 'info', 'verify', 'compact', 'hold', 'release', 'holds', 'resolve', 'fields'):
+        for command in ('import', 'top', 'flows', 'series', 'scan', 'decode', 'info', 'verify', 'repair', 'compact', 'hold', 'release', 'holds', 'resolve', 'fields'):
             self.assertIn(f'  {command} ', out)
             self.assertTrue(self.good(command, '--help').out.startswith(f'usage: netflow {command}'))
         self.assertRegex(self.good('--version').out, r'^netflow \d+\.\d+\.\d+ \(library \d+\.\d+\.\d+\)\n$')
