@@ -172,9 +172,10 @@ static void bench_one(const bench *b, const bench_query *asked)
         best_s = seconds < best_s ? seconds : best_s;
         decode_s = decoding_s < decode_s ? decoding_s : decode_s;
     }
-    printf("%-24s %6.3f s %7.1f M rows/s %9llu groups %7.1f MB  %5.2f x decode (%.3f s)  %6.1f x memory\n", asked->name,
+    printf("%-24s %6.3f s %7.1f M rows/s %9llu groups %7.1f MB  %llu passes  %5.2f x decode (%.3f s)  %6.1f x memory\n",
+           asked->name,
            best_s, (double)stats.rows_read / best_s / 1e6, (unsigned long long)stats.groups,
-           (double)stats.memory_bytes / 1e6, best_s / decode_s, decode_s, best_s / ((double)bytes * b->read_s));
+           (double)stats.memory_bytes / 1e6, (unsigned long long)stats.passes, best_s / decode_s, decode_s, best_s / ((double)bytes * b->read_s));
     fflush(stdout);
 }
 
