@@ -86,6 +86,8 @@ typedef struct nfl_query_stats {
     uint64_t blocks_read;    /**< Blocks decoded. */
     uint64_t blocks_skipped; /**< Blocks left out because their summaries exclude a match. */
     uint64_t memory_bytes;   /**< Peak memory of the query. */
+    uint64_t passes;         /**< How often the data were read: more than once where groups did not fit in memory;
+                                  the counters above are those of one pass. 0 for a listing. */
 } nfl_query_stats;
 
 /**

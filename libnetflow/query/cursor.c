@@ -19,14 +19,16 @@ static void cursor_set_address(nfl_value *out, uint64_t high, uint64_t low)
     }
 }
 
-static void cursor_key_value(const nfl__plan *plan, const uint64_t *group, uint32_t index, nfl_value *out)
+static void cursor_key_value(const nfl__plan *plan, const nfl__addresses *addresses, const uint64_t *group, uint32_t index, nfl_value *out)
 {
     const nfl__group_key *key = &plan->keys[index];
     const uint8_t *bytes = nfl__group_key_bytes(plan, group);
     out->present = bytes[plan->presence_at + index / 8] >> (7 - index % 8) & 1;
     if (!out->present)
         return;
-    if (key->type == NFL_TYPE_IP)
+    if (key->type == NFL_TYPE_IP && plan->narrow)
+        out->ip = nfl__addresses_get(addresses, nfl__pack_number(plan, index, bytes));
+    else if (key->type == NFL_TYPE_IP)
         memcpy(&out->ip, bytes + key->offset, sizeof out->ip);
     else
         out->u64 = cursor_unflip(key->type, nfl__load_be(bytes + key->offset, key->width));
@@ -60,12 +62,12 @@ static void cursor_derived_value(const nfl__plan *plan, const uint64_t *group, u
     out->present = (uint8_t)nfl__derive(field, &input, &out->u64);
 }
 
-static void cursor_group_value(const nfl__plan *plan, const uint64_t *group, const nfl__output *output,
-                               nfl_value *out)
+static void cursor_group_value(const nfl__plan *plan, const nfl__addresses *addresses, const uint64_t *group,
+                               const nfl__output *output, nfl_value *out)
 {
     switch (output->from) {
     case NFL__OUTPUT_KEY:
-        cursor_key_value(plan, group, output->index, out);
+        cursor_key_value(plan, addresses, group, output->index, out);
         break;
     case NFL__OUTPUT_MEASURE:
         cursor_measure_value(plan, group, output->index, out);
@@ -79,10 +81,10 @@ static void cursor_group_value(const nfl__plan *plan, const uint64_t *group, con
     }
 }
 
-int nfl__cursor_order_key(const nfl__plan *plan, const uint64_t *row, nfl__key *out)
+int nfl__cursor_order_key(const nfl__plan *plan, const nfl__addresses *addresses, const uint64_t *row, nfl__key *out)
 {
     nfl_value value = {.struct_size = sizeof value};
-    cursor_group_value(plan, row, &plan->order, &value);
+    cursor_group_value(plan, addresses, row, &plan->order, &value);
     *out = nfl__key_number(0);
     if (value.present)
         *out = plan->order.type == NFL_TYPE_IP ? nfl__key_ip(&value.ip)
@@ -214,7 +216,7 @@ static void cursor_read(const nfl_cursor *cursor, uint32_t column, nfl_value *va
     if (cursor->scan)
         cursor_listed_value(cursor, output, value);
     else if (cursor->plan.grouped)
-        cursor_group_value(&cursor->plan, cursor->row, output, value);
+        cursor_group_value(&cursor->plan, &cursor->addresses, cursor->row, output, value);
     else
         cursor_record_value(cursor, column, value);
 }
@@ -255,7 +257,8 @@ void nfl_cursor_free(nfl_cursor *cursor)
     if (cursor->scan)
         nfl__scan_close(cursor->scan);
     nfl__groups_done(&cursor->groups);
-    nfl__groups_done(&cursor->totals);
+    nfl__table_done(&cursor->totals);
+    nfl__addresses_done(&cursor->addresses);
     if (cursor->records.memory)
         nfl__pool_done(&cursor->records);
     nfl__top_done(&cursor->top);

@@ -12,8 +12,9 @@ struct nfl_cursor {
     nfl__scannable store;
     nfl_query_stats stats; /* of a finished scan */
     nfl__scan *scan;       /* listing: open to the end */
+    nfl__addresses addresses; /* of narrow keys */
     nfl__groups groups;
-    nfl__groups totals; /* groups regardless of the bucket */
+    nfl__table totals;  /* groups regardless of the bucket */
     nfl__pool records;  /* kept for sorting */
     nfl__top top;
     uint64_t returned;    /* rows */
@@ -28,7 +29,7 @@ struct nfl_cursor {
 };
 
 /* A value of a group or kept record as the key it is ordered by. 0 if it is absent. */
-int nfl__cursor_order_key(const nfl__plan *plan, const uint64_t *row, nfl__key *out);
+int nfl__cursor_order_key(const nfl__plan *plan, const nfl__addresses *addresses, const uint64_t *row, nfl__key *out);
 
 /* Remember how much memory is in use. */
 void nfl__cursor_note_memory(nfl_cursor *cursor);

@@ -4,28 +4,93 @@
 #include "query/cursor.h"
 #include "query/derive.h"
 
-#define EXEC_MEMORY (UINT64_C(1) << 30)
+#define EXEC_MEMORY (UINT64_C(128) << 20)      /* what is enough where the result is small */
+#define EXEC_MEMORY_ALL (UINT64_C(1) << 30) /* for results of any size */
+#define EXEC_WIDEN 100 /* a status of this file: begin again with a wide plan */
 
 /* --- Groups ---- */
 
-static nfl_status exec_scan_groups(nfl_cursor *cursor, nfl_error *err)
+/* Memory for the rows that are returned, kept free while groups are gathered. */
+static size_t exec_spare(const nfl_cursor *cursor)
 {
-    nfl_status status = nfl__groups_init(&cursor->groups, &cursor->plan, 0, &cursor->memory, err);
-    while (status == NFL_OK && (status = nfl__scan_block(cursor->scan, err)) == NFL_OK) {
-        nfl__groups_block(&cursor->groups, cursor->scan);
-        while (status == NFL_OK && nfl__scan_rows(cursor->scan))
-            status = nfl__groups_add(&cursor->groups, cursor->scan, err);
+    const nfl__plan *plan = &cursor->plan;
+    uint64_t rows = nfl__add_saturated(plan->query.limit, plan->query.offset);
+    uint64_t row_bytes = 2 * (sizeof(nfl__item) + plan->row_words * sizeof(uint64_t));
+    uint64_t bytes = nfl__add_saturated(nfl__mul_saturated(rows, row_bytes), NFL__POOL_ROWS * row_bytes);
+    return bytes < cursor->memory.limit / 4 ? (size_t)bytes : cursor->memory.limit / 4;
+}
+
+/* All rows into groups. EXEC_WIDEN: there are too many addresses for a narrow plan. */
+static nfl_status exec_read_groups(nfl_cursor *cursor, nfl_error *err)
+{
+    nfl__scan *scan = cursor->scan;
+    nfl__groups *groups = &cursor->groups;
+    nfl_status status;
+    while ((status = nfl__scan_block(scan, err)) == NFL_OK) {
+        status = nfl__groups_block(groups, scan, err);
+        if (status == NFL_E_LIMIT && cursor->plan.narrow)
+            return EXEC_WIDEN;
+        NFL_TRY(status);
+        while (nfl__scan_rows(scan))
+            NFL_TRY(nfl__groups_add(groups, scan, err));
+        NFL_TRY(nfl__groups_flush(groups, scan, 0, err));
         nfl__cursor_note_memory(cursor);
     }
-    return status == NFL_DONE ? NFL_OK : status;
+    if (status == NFL_DONE)
+        NFL_TRY(nfl__groups_flush(groups, scan, 1, err));
+    nfl__cursor_note_memory(cursor);
+    return status;
 }
 
 static nfl_status exec_offer_group(nfl__top *top, uint64_t *group, nfl_error *err)
 {
     nfl__item item = {{0, 0}, 0, group, 0};
     if (top->plan->ordered)
-        item.absent = !nfl__cursor_order_key(top->plan, group, &item.order);
+        item.absent = !nfl__cursor_order_key(top->plan, top->addresses, group, &item.order);
     return nfl__top_accepts(top, &item) ? nfl__top_add(top, &item, err) : NFL_OK;
+}
+
+/* Offer a group that is not kept: the row is copied, to the place of the one that it pushes out. */
+static nfl_status exec_offer_copy(nfl_cursor *cursor, const uint64_t *group, nfl_error *err)
+{
+    nfl__top *top = &cursor->top;
+    nfl__item item = {{0, 0}, 0, (uint64_t *)(uintptr_t)group, 0};
+    if (top->plan->ordered)
+        item.absent = !nfl__cursor_order_key(top->plan, top->addresses, group, &item.order);
+    if (!nfl__top_accepts(top, &item))
+        return NFL_OK;
+    item.row = nfl__top_is_full(top) ? top->items[0].row : nfl__pool_add(&cursor->records);
+    if (!item.row)
+        return nfl__query_nomem(&cursor->memory, NFL__POOL_ROWS * cursor->plan.row_words * sizeof *item.row, err);
+    memcpy(item.row, group, cursor->plan.row_words * sizeof *item.row);
+    return nfl__top_add(top, &item, err);
+}
+
+/* Pass by pass, the groups of some partitions of the keys; the first of them are copied. */
+static nfl_status exec_partitions(nfl_cursor *cursor, nfl_error *err)
+{
+    nfl__table *table = &cursor->groups.table;
+    nfl_query_stats stats = cursor->scan->stats;
+    nfl_status status = NFL_DONE;
+    size_t spare = exec_spare(cursor);
+    nfl__pool_init(&cursor->records, &cursor->memory, cursor->plan.row_words);
+    for (;;) {
+        for (size_t i = 0; i < table->pool.count; i++)
+            NFL_TRY(exec_offer_copy(cursor, nfl__pool_at(&table->pool, i), err));
+        nfl__cursor_note_memory(cursor);
+        if (!nfl__table_next_partition(table))
+            break;
+        NFL_TRY(nfl__scan_again(cursor->scan, stats.rows_matched, err));
+        cursor->memory.limit -= spare;
+        status = exec_read_groups(cursor, err);
+        cursor->memory.limit += spare;
+        if (status != NFL_DONE)
+            break;
+        cursor->stats.groups += table->pool.count;
+        cursor->stats.passes++;
+    }
+    cursor->scan->stats = stats;
+    return status;
 }
 
 /* Groups of the largest totals over all buckets, marked by a bit of `seen` that no measure has. */
@@ -35,7 +100,7 @@ static nfl_status exec_mark_kept(nfl_cursor *cursor, nfl_error *err)
 {
     nfl__top best;
     nfl_status status = NFL_OK;
-    nfl__top_init(&best, &cursor->plan, 8, 1, &cursor->memory);
+    nfl__top_init(&best, &cursor->plan, &cursor->addresses, 8, 1, &cursor->memory);
     for (size_t i = 0; i < cursor->totals.pool.count && status == NFL_OK; i++)
         status = exec_offer_group(&best, nfl__pool_at(&cursor->totals.pool, i), err);
     nfl__top_finish(&best);
@@ -47,35 +112,73 @@ static nfl_status exec_mark_kept(nfl_cursor *cursor, nfl_error *err)
     return status;
 }
 
-static nfl_status exec_total_groups(nfl_cursor *cursor, nfl_error *err)
+/* Groups and buckets: those of the groups with the first totals. */
+static nfl_status exec_by_total(nfl_cursor *cursor, nfl_error *err)
 {
-    const nfl__pool *pool = &cursor->groups.pool;
-    NFL_TRY(nfl__groups_init(&cursor->totals, &cursor->plan, 8, &cursor->memory, err));
+    const nfl__plan *plan = &cursor->plan;
+    const nfl__pool *pool = &cursor->groups.table.pool;
+    NFL_TRY(nfl__table_init(&cursor->totals, plan, 8, &cursor->memory, err));
     for (size_t i = 0; i < pool->count; i++)
-        NFL_TRY(nfl__groups_merge(&cursor->totals, nfl__pool_at(pool, i), err));
+        NFL_TRY(nfl__table_merge(&cursor->totals, nfl__pool_at(pool, i), err));
     cursor->stats.groups = cursor->totals.pool.count;
-    return exec_mark_kept(cursor, err);
+    NFL_TRY(exec_mark_kept(cursor, err));
+    nfl__top_init(&cursor->top, plan, &cursor->addresses, 0, 0, &cursor->memory);
+    for (size_t i = 0; i < pool->count; i++) {
+        uint64_t *group = nfl__pool_at(pool, i);
+        if (nfl__table_find(&cursor->totals, group)[plan->seen_word] & EXEC_KEPT)
+            NFL_TRY(exec_offer_group(&cursor->top, group, err));
+    }
+    return NFL_OK;
+}
+
+/* What was read in one pass, or in several. */
+static nfl_status exec_order_groups(nfl_cursor *cursor, nfl_error *err)
+{
+    const nfl__table *table = &cursor->groups.table;
+    uint64_t offset = cursor->plan.query.offset;
+    nfl_status status = NFL_OK;
+    nfl__top_init(&cursor->top, &cursor->plan, &cursor->addresses, 0, 1, &cursor->memory);
+    if (table->until != NFL__TABLE_PARTITIONS)
+        status = exec_partitions(cursor, err);
+    else
+        for (size_t i = 0; i < table->pool.count; i++)
+            NFL_TRY(exec_offer_group(&cursor->top, nfl__pool_at(&table->pool, i), err));
+    cursor->at = offset < cursor->top.count ? (size_t)offset : cursor->top.count;
+    return status;
+}
+
+static nfl_status exec_narrow_or_wide(nfl_cursor *cursor, nfl_error *err)
+{
+    const nfl__plan *plan = &cursor->plan;
+    int by_total = plan->bucketed && plan->key_count > 0;
+    NFL_TRY(nfl__groups_init(&cursor->groups, plan, &cursor->addresses, &cursor->memory, err));
+    cursor->groups.table.partitioned = !by_total && plan->query.limit > 0;
+    size_t spare = cursor->groups.table.partitioned ? exec_spare(cursor) : 0;
+    cursor->memory.limit -= spare;
+    nfl_status status = exec_read_groups(cursor, err);
+    cursor->memory.limit += spare;
+    if (status != NFL_DONE)
+        return status;
+    cursor->stats.passes = 1;
+    cursor->stats.groups = cursor->groups.table.pool.count;
+    return by_total ? exec_by_total(cursor, err) : exec_order_groups(cursor, err);
 }
 
 static nfl_status exec_groups(nfl_cursor *cursor, nfl_error *err)
 {
-    const nfl__plan *plan = &cursor->plan;
-    const nfl__pool *pool = &cursor->groups.pool;
-    int by_total = plan->bucketed && plan->key_count > 0;
-    NFL_TRY(exec_scan_groups(cursor, err));
-    cursor->stats.groups = pool->count;
-    if (by_total)
-        NFL_TRY(exec_total_groups(cursor, err));
-    nfl__top_init(&cursor->top, plan, 0, !by_total, &cursor->memory);
-    for (size_t i = 0; i < pool->count; i++) {
-        uint64_t *group = nfl__pool_at(pool, i);
-        if (!by_total || (nfl__groups_find(&cursor->totals, group)[plan->seen_word] & EXEC_KEPT))
-            NFL_TRY(exec_offer_group(&cursor->top, group, err));
+    nfl_status status;
+    nfl__addresses_init(&cursor->addresses, cursor->memory.limit / 4, &cursor->memory);
+    while ((status = exec_narrow_or_wide(cursor, err)) == EXEC_WIDEN) {
+        nfl__groups_done(&cursor->groups);
+        nfl__addresses_done(&cursor->addresses);
+        nfl__top_done(&cursor->top);
+        if (cursor->records.memory)
+            nfl__pool_done(&cursor->records);
+        cursor->records.memory = NULL;
+        nfl__plan_widen(&cursor->plan);
+        NFL_TRY(nfl__scan_again(cursor->scan, UINT64_MAX, err));
     }
-    cursor->at = by_total || plan->query.offset > cursor->top.count ? 0 : (size_t)plan->query.offset;
-    if (!by_total && plan->query.offset > cursor->top.count)
-        cursor->at = cursor->top.count;
-    return NFL_OK;
+    return status;
 }
 
 /* --- Sorted records ---- */
@@ -133,7 +236,7 @@ static nfl_status exec_sorted(nfl_cursor *cursor, nfl_error *err)
     nfl_status status;
     uint64_t sequence = 0;
     nfl__pool_init(&cursor->records, &cursor->memory, cursor->plan.row_words);
-    nfl__top_init(&cursor->top, &cursor->plan, 0, 1, &cursor->memory);
+    nfl__top_init(&cursor->top, &cursor->plan, &cursor->addresses, 0, 1, &cursor->memory);
     while ((status = nfl__scan_block(scan, err)) == NFL_OK) {
         while (nfl__scan_rows(scan)) {
             for (uint32_t i = 0; i < scan->count; i++) {
@@ -155,10 +258,11 @@ static nfl_status exec_sorted(nfl_cursor *cursor, nfl_error *err)
 /* The counters outlive the scan. */
 static void exec_end_scan(nfl_cursor *cursor)
 {
-    uint64_t memory_bytes = cursor->stats.memory_bytes, groups = cursor->stats.groups;
+    nfl_query_stats own = cursor->stats;
     cursor->stats = cursor->scan->stats;
-    cursor->stats.memory_bytes = memory_bytes;
-    cursor->stats.groups = cursor->plan.grouped ? groups : cursor->stats.rows_matched;
+    cursor->stats.memory_bytes = own.memory_bytes;
+    cursor->stats.passes = own.passes;
+    cursor->stats.groups = cursor->plan.grouped ? own.groups : cursor->stats.rows_matched;
     nfl__scan_close(cursor->scan);
     nfl__delete(&cursor->memory, cursor->scan, 1, sizeof *cursor->scan);
     cursor->scan = NULL;
@@ -188,7 +292,8 @@ nfl_status nfl__query_run(const nfl_query *query, const nfl_alloc *alloc, const 
     nfl__plan plan;
     NFL_TRY(nfl__plan_make(query, &plan, err));
     nfl__memory memory;
-    nfl__memory_init(&memory, alloc, plan.query.max_memory_bytes ? plan.query.max_memory_bytes : EXEC_MEMORY);
+    uint64_t budget = plan.query.limit ? EXEC_MEMORY : EXEC_MEMORY_ALL;
+    nfl__memory_init(&memory, alloc, plan.query.max_memory_bytes ? plan.query.max_memory_bytes : budget);
     nfl_cursor *cursor = nfl__new(&memory, 1, sizeof *cursor);
     if (!cursor)
         return nfl__query_nomem(&memory, sizeof *cursor, err);

@@ -92,6 +92,7 @@ static uint8_t plan_add_measure(nfl__plan *plan, uint32_t field)
     const nfl_field_info *row = nfl__field_row(field);
     nfl__measure measure = {(uint8_t)field, plan_how(row), row->type, (uint8_t)plan->seen_word};
     plan->measures[plan->measure_count] = measure;
+    plan->sums_only = (plan->measure_count == 0 || plan->sums_only) && measure.how == NFL__MEASURE_SUM;
     plan->seen_word += row->type == NFL_TYPE_IP ? 2 : 1;
     plan->reads |= NFL_HAS(field);
     return (uint8_t)plan->measure_count++;
@@ -153,7 +154,7 @@ static nfl_status plan_add_keys(nfl__plan *plan, const char *list, nfl_error *er
         NFL_TRY(plan_find(&name, &row, err));
         if (row->derived)
             return plan_fail(&name, "cannot be grouped by; it is computed", err);
-        nfl__group_key key = {row->field, row->type, (uint8_t)row->width, 0};
+        nfl__group_key key = {row->field, row->type, (uint8_t)(row->type == NFL_TYPE_IP ? 4 : row->width), 0};
         if (plan_find_key(plan, row->field) < 0)
             plan->keys[plan->key_count++] = key;
         plan->reads |= NFL_HAS(row->field);
@@ -166,12 +167,28 @@ static void plan_lay_out_key(nfl__plan *plan)
 {
     uint32_t at = plan->bucketed ? 8 : 0;
     plan->presence_at = at;
-    at += (plan->key_count + 7) / 8;
+    at += (plan->key_count + 7) / 8 * (plan->narrow ? 2 : 1);
     for (uint32_t i = 0; i < plan->key_count; i++) {
         plan->keys[i].offset = (uint16_t)at;
         at += plan->keys[i].width;
     }
     plan->key_bytes = (at + 7) / 8 * 8;
+}
+
+/* Of a group. */
+static void plan_lay_out_row(nfl__plan *plan)
+{
+    plan_lay_out_key(plan);
+    plan->row_words = plan->seen_word + 1 + plan->key_bytes / 8;
+}
+
+void nfl__plan_widen(nfl__plan *plan)
+{
+    for (uint32_t i = 0; i < plan->key_count; i++)
+        if (plan->keys[i].type == NFL_TYPE_IP)
+            plan->keys[i].width = sizeof(nfl_ip);
+    plan->narrow = 0;
+    plan_lay_out_row(plan);
 }
 
 static nfl_status plan_add_columns(nfl__plan *plan, const char *list, nfl_error *err)
@@ -243,7 +260,7 @@ nfl_status nfl__plan_make(const nfl_query *query, nfl__plan *plan, nfl_error *er
     }
     if (group_by)
         NFL_TRY(plan_add_keys(plan, group_by, err));
-    plan_lay_out_key(plan);
+    plan->narrow = 1;
     if (!plan->grouped)
         plan->row_words = 1; /* presence bits */
     if (!columns)
@@ -251,6 +268,6 @@ nfl_status nfl__plan_make(const nfl_query *query, nfl__plan *plan, nfl_error *er
     NFL_TRY(plan_add_columns(plan, columns, err));
     NFL_TRY(plan_set_order(plan, plan_is_text(plan->query.order_by) ? plan->query.order_by : NULL, err));
     if (plan->grouped)
-        plan->row_words = plan->seen_word + 1 + plan->key_bytes / 8;
+        plan_lay_out_row(plan);
     return NFL_OK;
 }

@@ -8,6 +8,8 @@
  *
  *   | bucket, 8 bytes, if any | a bit per key field: present | key fields, big-endian, absent = 0 |
  *
+ * A narrow key holds addresses as numbers of 4 bytes (addresses.h), with a bit per key field behind the presence bits:
+ * the address is not IPv4, and the number says nothing about its order.
  * Times are kept with their sign bit flipped (key.h). A record kept for sorting is
  *
  *   | present: bit per output | output 0 | output 1 (an address takes two) | ... |
@@ -67,6 +69,8 @@ typedef struct nfl__plan {
     uint8_t bucketed;
     uint8_t newest_first; /* buckets from late to early */
     uint8_t unscaled;
+    uint8_t sums_only; /* all measures are sums, of a word each */
+    uint8_t narrow; /* addresses in keys are numbers */
     uint32_t presence_at; /* offset of the presence bits in a key */
     uint32_t key_bytes;   /* padded to 8 */
     uint32_t seen_word;   /* groups: index of `seen`; the key follows */
@@ -76,6 +80,9 @@ typedef struct nfl__plan {
 
 /* Check a request. NFL_E_SYNTAX: a field list is wrong, offset = column in that list. */
 nfl_status nfl__plan_make(const nfl_query *query, nfl__plan *out, nfl_error *err);
+
+/* Let keys hold addresses as they are. A plan is made for their numbers, which makes groups much smaller. */
+void nfl__plan_widen(nfl__plan *plan);
 
 /* Index of the measure of a stored field, which a plan for derived outputs always has; -1 if there is none. */
 int nfl__plan_measure(const nfl__plan *plan, uint32_t field);

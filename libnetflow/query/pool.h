@@ -17,8 +17,14 @@ typedef struct nfl__pool {
 void nfl__pool_init(nfl__pool *pool, nfl__memory *memory, uint32_t row_words);
 void nfl__pool_done(nfl__pool *pool);
 
-/* A new row, all zeros, behind the others; NULL when out of memory. */
+/* Make room for `count` rows more, which nfl__pool_add() then gives without fail; 0 when out of memory. */
+int nfl__pool_reserve(nfl__pool *pool, size_t count);
+
+/* A new row behind the others; NULL when out of memory. It is all zeros unless it was cut off before. */
 uint64_t *nfl__pool_add(nfl__pool *pool);
+
+/* Keep the first `count` rows. */
+void nfl__pool_cut(nfl__pool *pool, size_t count);
 
 static inline uint64_t *nfl__pool_at(const nfl__pool *pool, size_t i)
 {

@@ -3,6 +3,7 @@
 #include "base/error.h"
 #include "query/derive.h"
 
+static const uint8_t scan_totalled[NFL__SCAN_TOTALS] = {NFL_FIELD_BYTES, NFL_FIELD_PACKETS, NFL_FIELD_FLOWS};
 static const uint64_t scan_totals =
     NFL_HAS(NFL_FIELD_BYTES) | NFL_HAS(NFL_FIELD_PACKETS) | NFL_HAS(NFL_FIELD_FLOWS);
 
@@ -20,8 +21,19 @@ nfl_status nfl__scan_open(nfl__scan *scan, const nfl__plan *plan, uint64_t reads
                                    &scan->filter, err));
     if (!nfl__filter_is_any(scan->filter))
         NFL_TRY(nfl__filter_scratch_new(scan->filter, alloc, &scan->scratch, err));
-    uint64_t fields = scan->reads | plan->reads | nfl__filter_fields(scan->filter);
-    return store->open(store->self, scan->filter, fields, &scan->source, err);
+    scan->fields = scan->reads | plan->reads | nfl__filter_fields(scan->filter);
+    scan->store = store;
+    return nfl__scan_again(scan, UINT64_MAX, err);
+}
+
+nfl_status nfl__scan_again(nfl__scan *scan, uint64_t most, nfl_error *err)
+{
+    if (scan->source)
+        scan->source->ops->free(scan->source);
+    scan->source = NULL;
+    scan->stats = (nfl_query_stats){.struct_size = 0};
+    scan->most = most;
+    return scan->store->open(scan->store->self, scan->filter, scan->fields, &scan->source, err);
 }
 
 void nfl__scan_close(nfl__scan *scan)
@@ -60,6 +72,8 @@ static nfl_status scan_select(nfl__scan *scan, nfl_error *err)
 nfl_status nfl__scan_block(nfl__scan *scan, nfl_error *err)
 {
     nfl__source *source = scan->source;
+    if (scan->stats.rows_matched >= scan->most)
+        return NFL_DONE;
     do {
         if (scan->cancel && *scan->cancel)
             return nfl__fail(err, NFL_E_CANCELLED, NFL_NO_OFFSET, "query was cancelled");
@@ -73,6 +87,7 @@ nfl_status nfl__scan_block(nfl__scan *scan, nfl_error *err)
     } while (scan->selected_count == 0);
     NFL_TRY(nfl__source_need(source, scan->reads, err));
     scan_set_sampled(scan);
+    scan->dense = scan->selected_count == source->batch.rows;
     scan->word = 0;
     scan->bits = scan->selected[0];
     return NFL_OK;
@@ -88,23 +103,46 @@ static void scan_set_rates(nfl__scan *scan)
 
 /* Sum of a field over the rows. Numbers below 2^54 cannot overflow in one run of rows, so only larger ones are
  * added with care. */
-static uint64_t scan_sum(nfl__scan *scan, uint32_t field)
+static uint64_t scan_sum(const uint64_t *values, uint32_t count, uint64_t *all_bits)
 {
     uint64_t sum = 0, bits = 0;
-    nfl__scan_values(scan, field, scan->values);
-    for (uint32_t i = 0; i < scan->count; i++) {
-        sum += scan->values[i];
-        bits |= scan->values[i];
+    for (uint32_t i = 0; i < count; i++) {
+        sum += values[i];
+        bits |= values[i];
     }
+    *all_bits |= bits;
     if (bits >> 54 == 0)
         return sum;
     sum = 0;
-    for (uint32_t i = 0; i < scan->count; i++)
-        sum = nfl__add_saturated(sum, scan->values[i]);
+    for (uint32_t i = 0; i < count; i++)
+        sum = nfl__add_saturated(sum, values[i]);
     return sum;
 }
 
-uint32_t nfl__scan_rows(nfl__scan *scan)
+static void scan_add_totals(nfl__scan *scan)
+{
+    uint64_t *sums[NFL__SCAN_TOTALS] = {&scan->stats.bytes, &scan->stats.packets, &scan->stats.flows};
+    scan->stats.rows_matched += scan->count;
+    scan->total_bits = 0;
+    for (uint32_t i = 0; i < NFL__SCAN_TOTALS; i++) {
+        scan->totals[i] = NULL;
+        scan->totals[i] = nfl__scan_numbers(scan, scan_totalled[i], scan->totalled[i]);
+        *sums[i] = nfl__add_saturated(*sums[i], scan_sum(scan->totals[i], scan->count, &scan->total_bits));
+    }
+}
+
+/* The next rows of a block of which all are selected. */
+static uint32_t scan_next_dense(nfl__scan *scan)
+{
+    uint32_t start = scan->word * 64, left = scan->source->batch.rows - start;
+    uint32_t n = left < NFL__SCAN_ROWS ? left : NFL__SCAN_ROWS;
+    for (uint32_t i = 0; i < n; i++)
+        scan->rows[i] = start + i;
+    scan->word += (n + 63) / 64;
+    return n;
+}
+
+static uint32_t scan_next_selected(nfl__scan *scan)
 {
     uint32_t words = (scan->source->batch.rows + 63) / 64, n = 0;
     while (n < NFL__SCAN_ROWS) {
@@ -115,17 +153,44 @@ uint32_t nfl__scan_rows(nfl__scan *scan)
         for (; scan->bits && n < NFL__SCAN_ROWS; scan->bits &= scan->bits - 1)
             scan->rows[n++] = scan->word * 64 + (uint32_t)__builtin_ctzll(scan->bits);
     }
-    scan->count = n;
-    if (n == 0)
+    return n;
+}
+
+uint32_t nfl__scan_rows(nfl__scan *scan)
+{
+    if (scan->word * 64 >= scan->source->batch.rows)
+        scan->count = 0;
+    else
+        scan->count = scan->dense ? scan_next_dense(scan) : scan_next_selected(scan);
+    if (scan->count > scan->most - scan->stats.rows_matched)
+        scan->count = (uint32_t)(scan->most - scan->stats.rows_matched);
+    if (scan->count == 0)
         return 0;
     if (scan->sampled)
         scan_set_rates(scan);
-    nfl_query_stats *stats = &scan->stats;
-    stats->rows_matched += n;
-    stats->bytes = nfl__add_saturated(stats->bytes, scan_sum(scan, NFL_FIELD_BYTES));
-    stats->packets = nfl__add_saturated(stats->packets, scan_sum(scan, NFL_FIELD_PACKETS));
-    stats->flows = nfl__add_saturated(stats->flows, scan_sum(scan, NFL_FIELD_FLOWS));
-    return n;
+    scan_add_totals(scan);
+    return scan->count;
+}
+
+/* out[i] = values[i], whatever the width. */
+static void scan_copy(const void *values, uint32_t width, uint32_t n, uint64_t *out)
+{
+    switch (width) {
+    case 1:
+        for (uint32_t i = 0; i < n; i++)
+            out[i] = ((const uint8_t *)values)[i];
+        break;
+    case 2:
+        for (uint32_t i = 0; i < n; i++)
+            out[i] = ((const uint16_t *)values)[i];
+        break;
+    case 4:
+        for (uint32_t i = 0; i < n; i++)
+            out[i] = ((const uint32_t *)values)[i];
+        break;
+    default:
+        memcpy(out, values, n * sizeof *out);
+    }
 }
 
 /* out[i] = values[index[i]], whatever the width. */
@@ -166,7 +231,9 @@ void nfl__scan_values(const nfl__scan *scan, uint32_t field, uint64_t *out)
         memset(out, 0, n * sizeof *out);
         return;
     }
-    if (column->form == NFL__COLUMN_PLAIN)
+    if (column->form == NFL__COLUMN_PLAIN && scan->dense)
+        scan_copy((const uint8_t *)column->values + (size_t)scan->rows[0] * column->width, column->width, n, out);
+    else if (column->form == NFL__COLUMN_PLAIN)
         scan_gather(column->values, column->width, scan->rows, n, out);
     else if (column->form == NFL__COLUMN_DICT)
         scan_gather_dictionary(column, scan->rows, n, out);
@@ -179,6 +246,27 @@ void nfl__scan_values(const nfl__scan *scan, uint32_t field, uint64_t *out)
     if (scan->sampled && (NFL__SCALED_FIELDS & NFL_HAS(field)))
         for (uint32_t i = 0; i < n; i++)
             out[i] = nfl__scale(out[i], scan->rates[i]);
+}
+
+const uint64_t *nfl__scan_totalled(const nfl__scan *scan, uint32_t field)
+{
+    for (uint32_t i = 0; i < NFL__SCAN_TOTALS; i++)
+        if (scan_totalled[i] == field)
+            return scan->totals[i];
+    return NULL;
+}
+
+const uint64_t *nfl__scan_numbers(const nfl__scan *scan, uint32_t field, uint64_t *room)
+{
+    const nfl__column *column = nfl__scan_column(scan, field);
+    const uint64_t *totalled = nfl__scan_totalled(scan, field);
+    if (totalled)
+        return totalled;
+    if (scan->dense && column->form == NFL__COLUMN_PLAIN && column->width == sizeof *room && !column->valid &&
+        !(scan->sampled && (NFL__SCALED_FIELDS & NFL_HAS(field))))
+        return (const uint64_t *)column->values + scan->rows[0];
+    nfl__scan_values(scan, field, room);
+    return room;
 }
 
 static int scan_stored(const nfl__scan *scan, uint32_t field, uint32_t row, uint64_t *out)

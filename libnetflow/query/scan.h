@@ -2,7 +2,7 @@
  *
  *     while (nfl__scan_block(scan, err) == NFL_OK)           a block with at least one match
  *         while (nfl__scan_rows(scan))                       scan->rows[0 .. scan->count - 1]
- *             nfl__scan_values(scan, NFL_FIELD_BYTES, out)   scaled, one per row
+ *             nfl__scan_numbers(scan, NFL_FIELD_BYTES, room) scaled, one per row
  *
  * The totals of all rows that went by are kept in `stats`.
  */
@@ -16,12 +16,16 @@
 #include "query/source.h"
 
 #define NFL__SCAN_ROWS 1024u
+#define NFL__SCAN_TOTALS 3u /* bytes, packets, flows */
 
 typedef struct nfl__scan {
     nfl_filter *filter;
     nfl__filter_scratch *scratch;
     nfl__source *source;
+    const nfl__scannable *store;
     const volatile int32_t *cancel;
+    uint64_t fields;         /* that may be loaded */
+    uint64_t most;           /* matching rows to go to */
     uint64_t reads;          /* fields loaded for every block with matches */
     uint64_t bits;           /* what is left of the current word of `selected` */
     uint32_t word;           /* its index */
@@ -29,19 +33,27 @@ typedef struct nfl__scan {
     uint32_t selected_count; /* rows of the block */
     uint8_t unscaled;
     uint8_t sampled; /* some row of the block has a sampling rate above 1 */
-    uint8_t reserved[6];
+    uint8_t dense;   /* the rows are consecutive */
+    uint8_t reserved[5];
     nfl_query_stats stats;
     uint32_t rows[NFL__SCAN_ROWS];
     uint32_t rates[NFL__SCAN_ROWS];
     uint64_t values[NFL__SCAN_ROWS]; /* for whoever processes the rows */
+    uint64_t total_bits; /* those that are set in any of the totals' values of the current rows */
+    const uint64_t *totals[NFL__SCAN_TOTALS]; /* the rows' values of what is totalled */
+    uint64_t totalled[NFL__SCAN_TOTALS][NFL__SCAN_ROWS];
     uint64_t selected[NFL__BATCH_ROWS / 64];
 } nfl__scan;
 
 /* Open a source. reads: fields to load for every block with matches; the plan's other fields may be loaded
- * with nfl__source_need(). *scan is zero before. */
+ * with nfl__source_need(). *scan is zero before. store is kept. */
 nfl_status nfl__scan_open(nfl__scan *scan, const nfl__plan *plan, uint64_t reads, const nfl_alloc *alloc,
                           const nfl__scannable *store, nfl_error *err);
 void nfl__scan_close(nfl__scan *scan);
+
+/* Begin again, with new statistics, and end after `most` matching rows: since rows come in order of arrival, those that
+ * arrived since the first time are left out. */
+nfl_status nfl__scan_again(nfl__scan *scan, uint64_t most, nfl_error *err);
 
 /* Go to the next block with a match and load its columns. NFL_OK, NFL_DONE or an error. */
 nfl_status nfl__scan_block(nfl__scan *scan, nfl_error *err);
@@ -51,6 +63,13 @@ uint32_t nfl__scan_rows(nfl__scan *scan);
 
 /* Values of a stored number for each of the rows, 0 where absent; counters are scaled. */
 void nfl__scan_values(const nfl__scan *scan, uint32_t field, uint64_t *out);
+
+/* The same without a copy where the values are there already: the result is `room`, or memory that is valid as long as
+ * the current rows are. */
+const uint64_t *nfl__scan_numbers(const nfl__scan *scan, uint32_t field, uint64_t *room);
+
+/* The same for bytes, packets and flows, which are always there; NULL for other fields. */
+const uint64_t *nfl__scan_totalled(const nfl__scan *scan, uint32_t field);
 
 /* One stored or derived number of one row, scaled. 0 if the row does not have it. */
 int nfl__scan_value(const nfl__scan *scan, uint32_t field, uint32_t row, uint64_t *out);

@@ -28,15 +28,17 @@ static int top_compare(const void *left, const void *right, void *ctx)
     if (order != 0)
         return order;
     if (plan->grouped)
-        return memcmp(nfl__group_key_bytes(plan, a->row) + top->key_at,
-                      nfl__group_key_bytes(plan, b->row) + top->key_at, plan->key_bytes - top->key_at);
+        return nfl__pack_compare(plan, top->addresses, nfl__group_key_bytes(plan, a->row),
+                                 nfl__group_key_bytes(plan, b->row), top->key_at);
     return a->sequence < b->sequence ? -1 : a->sequence > b->sequence;
 }
 
-void nfl__top_init(nfl__top *top, const nfl__plan *plan, uint32_t key_at, int limited, nfl__memory *memory)
+void nfl__top_init(nfl__top *top, const nfl__plan *plan, const nfl__addresses *addresses, uint32_t key_at, int limited,
+                   nfl__memory *memory)
 {
     uint64_t wanted = nfl__add_saturated(plan->query.limit, plan->query.offset);
-    *top = (nfl__top){.memory = memory, .plan = plan, .key_at = key_at, .limit = SIZE_MAX};
+    *top = (nfl__top){
+        .memory = memory, .plan = plan, .addresses = addresses, .key_at = key_at, .limit = SIZE_MAX};
     if (limited && plan->query.limit && wanted < SIZE_MAX)
         top->limit = (size_t)wanted;
 }

@@ -6,6 +6,7 @@
 #ifndef NFL_QUERY_TOP_H
 #define NFL_QUERY_TOP_H
 
+#include "query/addresses.h"
 #include "query/plan.h"
 #include "query/pool.h"
 
@@ -19,6 +20,7 @@ typedef struct nfl__item {
 typedef struct nfl__top {
     nfl__memory *memory;
     const nfl__plan *plan;
+    const nfl__addresses *addresses; /* of narrow keys */
     nfl__item *items;
     size_t count, capacity;
     size_t limit;    /* most items */
@@ -26,7 +28,8 @@ typedef struct nfl__top {
 } nfl__top;
 
 /* Keep what `limit` and `offset` of the query ask for; all if limited is 0. */
-void nfl__top_init(nfl__top *top, const nfl__plan *plan, uint32_t key_at, int limited, nfl__memory *memory);
+void nfl__top_init(nfl__top *top, const nfl__plan *plan, const nfl__addresses *addresses, uint32_t key_at, int limited,
+                   nfl__memory *memory);
 void nfl__top_done(nfl__top *top);
 
 /* Would the item be among the first? Its row need not be set yet, except for groups. */

@@ -508,4 +508,88 @@ static void test_queries_equal_a_plain_evaluation(void)
     nfl_store_free(store);
 }
 
-NFL_SUITE("query laws", {"queries equal a plain evaluation", test_queries_equal_a_plain_evaluation})
+/* --- Memory ---- */
+
+enum { MANY = 5000, BUDGETS = 40 };
+
+static int same_rows(nfl_cursor *a, nfl_cursor *b)
+{
+    for (;;) {
+        nfl_status left = nfl_cursor_next(a, NULL), right = nfl_cursor_next(b, NULL);
+        if (left != right || left < 0)
+            return 0;
+        if (left == NFL_DONE)
+            return 1;
+        for (uint32_t i = 0; i < nfl_cursor_columns(a); i++) {
+            nfl_value x = {.struct_size = sizeof x}, y = {.struct_size = sizeof y};
+            nfl_cursor_get(a, i, &x);
+            nfl_cursor_get(b, i, &y);
+            if (compare_values(&x, &y) != 0)
+                return 0;
+        }
+    }
+}
+
+static int same_stats(const nfl_query_stats *a, const nfl_query_stats *b)
+{
+    return a->rows_matched == b->rows_matched && a->bytes == b->bytes && a->packets == b->packets && a->flows == b->flows &&
+           a->groups == b->groups;
+}
+
+/* Returns the passes of the smaller budget, 0 on a difference. */
+static uint64_t compare_budgets(const nfl_flow *flows, const nfl_query *asked, uint64_t budget, uint64_t seed)
+{
+    nfl_query small = *asked, large = *asked;
+    nfl_query_stats stats[2] = {{.struct_size = sizeof *stats}, {.struct_size = sizeof *stats}};
+    test_columns columns[2];
+    nfl_cursor *cursors[2] = {NULL, NULL};
+    nfl_error err = {0};
+    small.max_memory_bytes = budget;
+    large.max_memory_bytes = 64 << 20;
+    test_columns_init(&columns[0], flows, MANY, 1500, seed);
+    test_columns_init(&columns[1], flows, MANY, 1500, seed + 1);
+    int same = nfl__query_run(&small, NULL, &columns[0].scannable, &cursors[0], &err) == NFL_OK &&
+               nfl__query_run(&large, NULL, &columns[1].scannable, &cursors[1], &err) == NFL_OK &&
+               same_rows(cursors[0], cursors[1]);
+    for (unsigned i = 0; i < 2 && same; i++)
+        nfl_cursor_get_stats(cursors[i], &stats[i]);
+    same = same && same_stats(&stats[0], &stats[1]) && stats[0].memory_bytes <= budget && stats[1].passes == 1;
+    if (!same)
+        printf("\n    %s", err.message);
+    nfl_cursor_free(cursors[0]);
+    nfl_cursor_free(cursors[1]);
+    return same ? stats[0].passes : 0;
+}
+
+static void test_results_do_not_depend_on_the_memory_budget(void)
+{
+    static const char *const group_bys[] = {"first", "src,dst,dst_port", "last,src", "dst,src_port", "bytes,proto,next_hop"};
+    static const char *const orders[] = {"bytes", "flows", "src_as", "duration", "first"};
+    static nfl_flow flows[MANY];
+    test_random random = {test_seed()};
+    uint64_t seed = random.state, several = 0;
+    for (size_t i = 0; i < MANY; i++) {
+        test_flow_with_gaps(&random, &flows[i]);
+        flows[i].first_us += (nfl_usec)test_below(&random, 1000000);
+        flows[i].src.b[15] = (uint8_t)test_below(&random, 256);
+        flows[i].src.b[14] = (uint8_t)test_below(&random, 256);
+    }
+    for (unsigned round = 0; round < BUDGETS; round++) {
+        NFL_OPTS(nfl_query, query, .group_by = group_bys[test_below(&random, 5)], .limit = 1 + test_below(&random, 50),
+                 .columns = "packets,flows,tcp_flags,out_if",
+                 .order_by = orders[test_below(&random, 5)], .offset = test_below(&random, 3),
+                 .flags = test_chance(&random, 30) ? NFL_QUERY_ASCENDING : 0);
+        uint64_t budget = 550000 + test_below(&random, 250000);
+        uint64_t passes = compare_budgets(flows, &query, budget, seed + round);
+        if (passes == 0) {
+            printf("\n    NFL_SEED=%llu, round %u: by '%s' order '%s' in %llu bytes\n", (unsigned long long)seed, round,
+                   query.group_by, query.order_by, (unsigned long long)budget);
+            CU_FAIL("see above");
+        }
+        several += passes > 1;
+    }
+    CU_ASSERT(several > BUDGETS / 4);
+}
+
+NFL_SUITE("query laws", {"results do not depend on the memory budget", test_results_do_not_depend_on_the_memory_budget},
+          {"queries equal a plain evaluation", test_queries_equal_a_plain_evaluation})

@@ -403,7 +403,8 @@ static void test_the_memory_budget_holds(void)
         nfl_query query;
         nfl_status want;
     } cases[] = {
-        {"many groups", {.group_by = "first", .max_memory_bytes = 600000}, NFL_E_LIMIT},
+        {"many groups", {.group_by = "first", .max_memory_bytes = 300000}, NFL_E_LIMIT},
+        {"a few of many groups", {.group_by = "first", .limit = 10, .max_memory_bytes = 450000}, NFL_OK},
         {"few groups", {.group_by = "src", .max_memory_bytes = 600000}, NFL_OK},
         {"all sorted", {.order_by = "bytes", .max_memory_bytes = 300000}, NFL_E_LIMIT},
         {"few sorted", {.order_by = "bytes", .limit = 10, .max_memory_bytes = 300000}, NFL_OK},
