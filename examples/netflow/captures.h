@@ -1,4 +1,4 @@
-/* Captures of flow exports, read file after file through one parser. */
+/* Captures of flow exports and IPFIX files, read file after file through one parser. */
 #ifndef NETFLOW_TOOL_CAPTURES_H
 #define NETFLOW_TOOL_CAPTURES_H
 
@@ -21,7 +21,7 @@ typedef struct captures {
     int failed;  /* `take` said so */
 } captures;
 
-/* Read files and directories (their *.pcap, *.pcapng and *.cap, by name, and those of their directories). Problems
+/* Read files and directories (their *.pcap, *.pcapng, *.cap and *.ipfix, by name, and those of their directories). Problems
  * are told on standard error and the rest is read. Ctrl-C ends the reading in good order. Returns the exit status. */
 int captures_read(captures *c, char *const *paths, int count);
 
