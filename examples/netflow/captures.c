@@ -96,12 +96,16 @@ static int captures_take_flow(captures *c, const nfl_datagram *datagram, const n
     return c->take(c->context, &claimed);
 }
 
-/* Decode one datagram; what is wrong in it is in the parser's counters. */
+/* Decode one datagram, or hand it on as it is; what is wrong in it is in the parser's counters. */
 static void captures_take_datagram(captures *c, const nfl_datagram *datagram)
 {
     nfl_error err;
     const nfl_flow *flow;
     nfl_status status;
+    if (c->take_datagram) {
+        c->failed = c->take_datagram(c->context, datagram);
+        return;
+    }
     if (nfl_parser_feed(c->parser, &datagram->src, datagram->time_us, datagram->data, datagram->len, &err) <
         0)
         return;
@@ -148,7 +152,8 @@ static void captures_read_file(captures *c, const char *path, nfl_usec *next_us)
     if (status == NFL_OK) {
         status = captures_read_open(c, capture, next_us, &err);
         nfl_capture_free(capture);
-        nfl_parser_forget(c->parser, &captures_nowhere, 10); /* an IPFIX file is one session */
+        if (c->parser)
+            c->sessions += nfl_parser_forget(c->parser, &captures_nowhere, 10); /* an IPFIX file is one session */
     }
     if (captures_interrupted || c->failed)
         return; /* a read that Ctrl-C broke off is not the file's fault */

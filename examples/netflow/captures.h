@@ -10,10 +10,12 @@
 typedef struct captures {
     nfl_parser *parser;
     int (*take)(void *context, const nfl_flow *flow); /* one flow; 0 = go on */
+    int (*take_datagram)(void *context, const nfl_datagram *datagram); /* instead: not decoded, no parser */
     void *context;
 
     uint64_t files;          /* read to their end */
     uint64_t broken_files;   /* not */
+    uint64_t sessions;       /* observation domains of IPFIX files; the parser has forgotten them */
     nfl_pcap_stats packets;  /* of all files */
     uint64_t bytes_expected; /* of all files */
     int progress_drawn;
