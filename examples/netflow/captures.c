@@ -67,18 +67,51 @@ static void progress_clear(captures *c)
 
 /* ---- reading ---- */
 
-/* Decode one datagram; what is wrong in it is in the parser's counters. */
+/* The address of IPFIX files, which have no sender. */
+static const nfl_ip captures_nowhere = {{0}};
+
+/* Who told a flow of an IPFIX file, if its record says so (exporterIPv4Address, exporterIPv6Address,
+ * observationDomainId), as files of `netflow export` do. A datagram's sender is known and needs no claim. */
+static void captures_take_claim(const nfl_parser *parser, nfl_flow *flow)
+{
+    nfl_record_field field;
+    if (nfl_parser_element(parser, 0, 130, &field) == NFL_OK && field.len == 4) {
+        static const uint8_t mapped[12] = {[10] = 0xff, [11] = 0xff};
+        memcpy(flow->exporter.b, mapped, sizeof mapped);
+        memcpy(flow->exporter.b + sizeof mapped, field.data, 4);
+    }
+    if (nfl_parser_element(parser, 0, 131, &field) == NFL_OK && field.len == 16)
+        memcpy(flow->exporter.b, field.data, 16);
+    if (nfl_parser_element(parser, 0, 149, &field) == NFL_OK && field.len == 4)
+        flow->domain = (uint32_t)field.data[0] << 24 | (uint32_t)field.data[1] << 16 |
+                       (uint32_t)field.data[2] << 8 | field.data[3];
+}
+
+static int captures_take_flow(captures *c, const nfl_datagram *datagram, const nfl_flow *flow)
+{
+    if (nfl_ip_compare(&datagram->src, &captures_nowhere) != 0)
+        return c->take(c->context, flow);
+    nfl_flow claimed = *flow;
+    captures_take_claim(c->parser, &claimed);
+    return c->take(c->context, &claimed);
+}
+
+/* Decode one datagram, or hand it on as it is; what is wrong in it is in the parser's counters. */
 static void captures_take_datagram(captures *c, const nfl_datagram *datagram)
 {
     nfl_error err;
     const nfl_flow *flow;
     nfl_status status;
+    if (c->take_datagram) {
+        c->failed = c->take_datagram(c->context, datagram);
+        return;
+    }
     if (nfl_parser_feed(c->parser, &datagram->src, datagram->time_us, datagram->data, datagram->len, &err) <
         0)
         return;
     while (!c->failed && (status = nfl_parser_next(c->parser, &flow, &err)) != NFL_DONE)
         if (status == NFL_OK)
-            c->failed = c->take(c->context, flow);
+            c->failed = captures_take_flow(c, datagram, flow);
 }
 
 static void captures_add_packets(captures *c, const nfl_capture *capture)
@@ -119,6 +152,8 @@ static void captures_read_file(captures *c, const char *path, nfl_usec *next_us)
     if (status == NFL_OK) {
         status = captures_read_open(c, capture, next_us, &err);
         nfl_capture_free(capture);
+        if (c->parser)
+            c->sessions += nfl_parser_forget(c->parser, &captures_nowhere, 10); /* an IPFIX file is one session */
     }
     if (captures_interrupted || c->failed)
         return; /* a read that Ctrl-C broke off is not the file's fault */

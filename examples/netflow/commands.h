@@ -9,6 +9,8 @@ int command_top(const options *given);
 int command_flows(const options *given);
 int command_series(const options *given);
 int command_scan(const options *given);
+int command_export(const options *given);
+int command_replay(const options *given);
 int command_info(const options *given);
 int command_verify(const options *given);
 int command_repair(const options *given);

@@ -238,6 +238,7 @@ static void decode_datagram(nfl_parser *parser, const char *path, uint64_t numbe
 /* 0, or 1 when the file cannot be read to its end. */
 static int decode_file(nfl_parser *parser, const char *path, int names)
 {
+    static const nfl_ip nowhere = {{0}}; /* where messages of IPFIX files come from */
     nfl_error err;
     nfl_capture *capture = NULL;
     if (nfl_capture_new(path, NULL, &capture, &err) < 0) {
@@ -249,6 +250,7 @@ static int decode_file(nfl_parser *parser, const char *path, int names)
     for (uint64_t n = 1; (status = nfl_capture_next(capture, &datagram, &err)) == NFL_OK; n++)
         decode_datagram(parser, path, n, datagram, names);
     nfl_capture_free(capture);
+    nfl_parser_forget(parser, &nowhere, 10); /* an IPFIX file is one session */
     if (status < 0)
         fprintf(stderr, "%s: %s\n", path, err.message);
     return status < 0;
@@ -260,7 +262,8 @@ int command_decode(int argc, char **argv)
     int names = argc > 1 && strcmp(argv[1], "--names") == 0;
     if (help || argc < 2 + names) {
         fputs("usage: netflow decode [--names] FILE...\n"
-              "Print every datagram of capture files (pcap, pcapng, - for standard input) as JSON lines.\n"
+              "Print every datagram of capture files (pcap, pcapng) and message of IPFIX files as JSON lines; - is\n"
+              "standard input.\n"
               "\n"
               "  --names   Fields by name, values by type, lists opened, instead of numbers and octets.\n",
               help ? stdout : stderr);

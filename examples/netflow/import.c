@@ -54,7 +54,7 @@ static void import_summary(const import *m, const captures *c)
         {"datagrams", "datagrams", FACT_COUNT, s.datagrams, NULL},
         {"bytes", "bytes in them", FACT_BYTES, s.bytes, NULL},
         {"records", "flow records stored", FACT_COUNT, m->stored, NULL},
-        {"exporters", "exporters (address, version, domain)", FACT_COUNT, s.domains, NULL},
+        {"exporters", "exporters (address, version, domain)", FACT_COUNT, s.domains + c->sessions, NULL},
         {"templates", "template definitions", FACT_COUNT, s.templates, NULL},
         {"options_records", "options records", FACT_TROUBLE, s.options_records, NULL},
         {"other_records", "records that are no flows", FACT_TROUBLE, s.other_records, NULL},

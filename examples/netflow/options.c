@@ -9,7 +9,7 @@
 #include <string.h>
 #include <time.h>
 
-enum { VALUE_TEXT, VALUE_COUNT, VALUE_TIME, VALUE_DURATION, VALUE_FORMAT, VALUE_NONE };
+enum { VALUE_TEXT, VALUE_COUNT, VALUE_TIME, VALUE_DURATION, VALUE_FORMAT, VALUE_WIRE, VALUE_NONE };
 
 typedef struct option_row {
     uint32_t bit;
@@ -39,6 +39,11 @@ static const option_row option_rows[] = {
      "name servers by comma, instead of the system's"},
     {OPTION_FORMAT, 0, VALUE_FORMAT, offsetof(options, format), "format", "FORMAT",
      "table (default), csv or json (one object a line)"},
+    {OPTION_OUT, 'o', VALUE_TEXT, offsetof(options, out), "out", "FILE", "file to write; - = standard output"},
+    {OPTION_WIRE, 0, VALUE_WIRE, offsetof(options, wire), "format", "FORMAT", "ipfix (default), v9 or v5"},
+    {OPTION_COLLECTOR, 0, VALUE_TEXT, offsetof(options, collector), "collector", "ADDR:PORT", "where to send"},
+    {OPTION_RATE, 0, VALUE_COUNT, offsetof(options, rate), "rate", "N",
+     "flows, of captures datagrams, a second instead of the original pace; 0 = no waiting"},
 };
 
 static const size_t option_row_count = sizeof option_rows / sizeof *option_rows;
@@ -111,6 +116,22 @@ static int option_set_format(const char *text, uint32_t *out)
     return 0;
 }
 
+static int option_set_wire(const char *text, uint32_t *out)
+{
+    static const struct {
+        const char *name;
+        uint32_t version;
+    } forms[] = {{"ipfix", 10}, {"v9", 9}, {"v5", 5}};
+    for (size_t i = 0; i < sizeof forms / sizeof *forms; i++) {
+        if (strcmp(text, forms[i].name) == 0) {
+            *out = forms[i].version;
+            return 1;
+        }
+    }
+    complain("--format '%s': ipfix, v9 or v5 expected", text);
+    return 0;
+}
+
 static int option_set_count(const option_row *row, const char *text, uint64_t *out)
 {
     size_t len = strlen(text);
@@ -158,6 +179,8 @@ static int option_set(const option_row *row, const char *text, options *out)
         return option_set_count(row, text, member);
     case VALUE_FORMAT:
         return option_set_format(text, member);
+    case VALUE_WIRE:
+        return option_set_wire(text, member);
     default:
         return option_set_time(row, text, out->now_us, member);
     }
@@ -165,12 +188,14 @@ static int option_set(const option_row *row, const char *text, options *out)
 
 /* ---- arguments ---- */
 
-/* The row of an argument such as --from, --from=-2h, -n or -n5, and the value in the same word or NULL. */
-static const option_row *option_find(const char *word, const char **value)
+/* The row of an argument of this command such as --from, --from=-2h, -n or -n5, and the value in the same word or NULL. */
+static const option_row *option_find(const command *which, const char *word, const char **value)
 {
     *value = NULL;
     for (size_t i = 0; i < option_row_count; i++) {
         const option_row *row = &option_rows[i];
+        if (!(which->accepts & row->bit))
+            continue;
         if (word[1] != '-') {
             if (row->letter && word[1] == row->letter) {
                 *value = word[2] ? word + 2 : NULL;
@@ -191,8 +216,8 @@ static const option_row *option_find(const char *word, const char **value)
 static int option_take(const command *which, int argc, char **argv, int *at, options *out)
 {
     const char *word = argv[*at], *value;
-    const option_row *row = option_find(word, &value);
-    if (!row || !(which->accepts & row->bit))
+    const option_row *row = option_find(which, word, &value);
+    if (!row)
         return options_mistake(which, "option", word, "not known here");
     if (row->value == VALUE_NONE && value)
         return options_mistake(which, "option", word, "takes no value");
@@ -230,7 +255,7 @@ static int options_check(const command *which, const options *given)
 
 int options_read(const command *which, int argc, char **argv, options *out)
 {
-    *out = (options){.now_us = clock_now_us(), .limit = which->limit, .arguments = argv + 1};
+    *out = (options){.now_us = clock_now_us(), .limit = which->limit, .wire = 10, .arguments = argv + 1};
     int only_arguments = 0;
     for (int i = 1; i < argc; i++) {
         const char *word = argv[i];

@@ -24,7 +24,11 @@ enum {
     OPTION_COLUMNS = 1 << 7,
     OPTION_BUCKET = 1 << 8,
     OPTION_FORMAT = 1 << 9,
-    OPTION_SERVER = 1 << 10
+    OPTION_SERVER = 1 << 10,
+    OPTION_OUT = 1 << 11,
+    OPTION_WIRE = 1 << 12,
+    OPTION_COLLECTOR = 1 << 13,
+    OPTION_RATE = 1 << 14
 };
 
 typedef struct options {
@@ -33,12 +37,16 @@ typedef struct options {
     const char *order;
     const char *columns;
     const char *server;
+    const char *out;
+    const char *collector;
     nfl_usec from_us;
     nfl_usec to_us;
     nfl_usec bucket_us;
     nfl_usec now_us; /* the system's clock when the program started */
     uint64_t limit;  /* 0 = all */
+    uint64_t rate;   /* a second; 0 = without waiting */
     uint32_t format;
+    uint32_t wire; /* version of datagrams: 5, 9 or 10 */
     uint32_t descending;
     uint32_t given; /* OPTION_* bits */
     int argument_count;

@@ -25,7 +25,7 @@ static void paths_keep(paths *p, const char *name, uint64_t bytes)
 
 static int paths_is_capture(const char *name)
 {
-    static const char *const endings[] = {".pcap", ".pcapng", ".cap"};
+    static const char *const endings[] = {".pcap", ".pcapng", ".cap", ".ipfix"};
     size_t len = strlen(name);
     for (size_t i = 0; i < sizeof endings / sizeof *endings; i++) {
         size_t ending = strlen(endings[i]);
@@ -81,7 +81,7 @@ void paths_add(paths *p, const char *name)
     size_t before = p->count;
     paths_add_directory(p, name, 0);
     if (p->count == before) {
-        complain("%s: no captures in it (*.pcap, *.pcapng, *.cap)", name);
+        complain("%s: no captures in it (*.pcap, *.pcapng, *.cap, *.ipfix)", name);
         p->missing++;
     }
 }

@@ -24,6 +24,7 @@
 #include <netflow/query.h>
 #include <netflow/resolver.h>
 #include <netflow/store.h>
+#include <netflow/stream.h>
 #include <netflow/time.h>
 #include <netflow/topk.h>
 #include <netflow/udp.h>

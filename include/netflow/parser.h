@@ -244,6 +244,23 @@ typedef struct nfl_event {
 NFL_API NFL_MUST_USE nfl_status nfl_parser_next_event(nfl_parser *parser, const nfl_event **out,
                                                       nfl_error *err);
 
+/**
+ * @brief   A transport session has ended: forget what its exporter told in it (templates, samplers, sequence numbers,
+ *          waiting data) in all observation domains. A datagram being read is over.
+ *
+ * RFC 7011 8.1: over TCP and in files the end of the session withdraws its templates; a new one sends them again. Over
+ * UDP there are no sessions, and templates live until they expire. Templates are keyed by exporter, version and domain;
+ * sessions of one exporter and domain at the same time share them, so forget when the last of them ends.
+ *
+ * @param   parser    Parser.
+ * @param   exporter  As given to nfl_parser_feed().
+ * @param   version   As nfl_export_header::version.
+ * @return  Observation domains forgotten. Counters of nfl_parser_get_stats() stay.
+ * \rfc{7011,8.1}
+ * @since 0.1
+ */
+NFL_API size_t nfl_parser_forget(nfl_parser *parser, const nfl_ip *exporter, uint16_t version);
+
 /** One element of a record, raw. */
 typedef struct nfl_record_field {
     uint32_t pen;      /**< Enterprise number. */

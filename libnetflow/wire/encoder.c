@@ -1,8 +1,5 @@
 /* Flows into datagrams. What a flow has decides its template: the set of present fields, the address family of each
- * address, and whether its times need microseconds. Templates are kept in order of their ids; a data set goes on as
- * long as flows use the same one.
- *
- *   datagram | header | template set? | data set (template a) | data set (template b) | ...
+ * address, and whether its times need microseconds. Templates are kept in order of their ids; encoder.h shows the datagram.
  *
  * Which element a field becomes stands in record/fields.def: the first one listed, or for addresses (and what goes with
  * them: masks, ICMP) the first for IPv4 and the second for IPv6. Everything is written big-endian at fixed lengths.
@@ -10,9 +7,8 @@
  * Costs: a flow costs its fields; a template look-up is a comparison of keys, most recently used first. Limits: 64
  * templates, one datagram of max_len bytes, all memory taken at creation.
  */
-#include <netflow/encoder.h>
+#include "wire/encoder.h"
 
-#include "base/alloc.h"
 #include "base/error.h"
 #include "base/opts.h"
 #include "base/wr.h"
@@ -21,9 +17,6 @@
 #include <string.h>
 
 enum {
-    ENCODER_TEMPLATES = 64,
-    FIRST_TEMPLATE = 256,
-    OPTIONS_TEMPLATE = FIRST_TEMPLATE + ENCODER_TEMPLATES,
     MAX_LEN = 1400,
     TEMPLATE_EVERY = 20,
     V5_HEADER = 24,
@@ -36,10 +29,14 @@ enum {
     AS_TRANS = 23456 /* RFC 6793: stands for an AS that does not fit 16 bits */
 };
 
+/* Longest sysUptime before the exporter "boots" again; its 32 bits hold 49.7 days. */
+#define UPTIME_MAX_US (INT64_C(48) * 86400 * 1000000)
+
 /* Fields that are no elements of a data record: known from the datagram, or computed. */
-#define ENCODER_NEVER                                                                                                    \
-    (NFL_HAS(NFL_FIELD_RECEIVED) | NFL_HAS(NFL_FIELD_EXPORTER) | NFL_HAS(NFL_FIELD_DOMAIN) | NFL_HAS(NFL_FIELD_VERSION) | \
-     NFL_HAS(NFL_FIELD_APP))
+#define ENCODER_NEVER (NFL_HAS(NFL_FIELD_RECEIVED) | NFL_HAS(NFL_FIELD_VERSION) | NFL_HAS(NFL_FIELD_APP))
+
+/* Fields that only a relay or an archive writes into its records. */
+#define ENCODER_WHEN_ASKED (NFL_HAS(NFL_FIELD_EXPORTER) | NFL_HAS(NFL_FIELD_DOMAIN))
 
 /* One element of a template. */
 typedef struct encoder_element {
@@ -56,7 +53,7 @@ typedef struct encoder_key {
     uint64_t micros; /* 1: times need microseconds (IPFIX) */
 } encoder_key;
 
-typedef struct encoder_template {
+typedef struct nfl__encoder_flow_template {
     encoder_key key;
     uint32_t count;
     uint32_t record_len;
@@ -64,24 +61,6 @@ typedef struct encoder_template {
     uint64_t sent_in;     /* 1 + number of the datagram it was last sent in; 0 = never */
     encoder_element elements[NFL_FIELD_STORED_COUNT];
 } encoder_template;
-
-struct nfl_encoder {
-    nfl__memory memory;
-    nfl_encoder_opts opts;
-    uint8_t *data;
-    size_t len;
-    uint32_t records;      /* in this datagram: what the v5 and v9 headers count */
-    uint32_t data_records; /* those that IPFIX counts */
-    size_t set_at;         /* where the open data set starts; 0 = none */
-    uint16_t set_id;
-    uint32_t set_record_len; /* shortest record of the open set */
-    uint64_t datagrams;    /* taken */
-    uint32_t sequence;
-    uint64_t options_sent_in; /* as encoder_template.sent_in */
-    uint32_t template_count;
-    encoder_template *templates;
-    uint32_t last_used;
-};
 
 /* --- creation --- */
 
@@ -95,6 +74,8 @@ static nfl_status encoder_check(nfl_encoder_opts *o, nfl_error *err)
         return nfl__fail(err, NFL_E_UNSUPPORTED, NFL_NO_OFFSET, "version %u: 5, 9 or 10 expected", o->version);
     if (o->max_len < 512 || o->max_len > UINT16_MAX)
         return nfl__fail(err, NFL_E_ARG, NFL_NO_OFFSET, "max_len %u: 512 to 65535 expected", o->max_len);
+    if (o->version == 5 && o->domain > UINT16_MAX)
+        return nfl__fail(err, NFL_E_ARG, NFL_NO_OFFSET, "domain %u: v5 has 16 bits for engine type and id", o->domain);
     if (o->version == 5 && o->max_records > V5_MAX_RECORDS)
         o->max_records = V5_MAX_RECORDS;
     return NFL_OK;
@@ -113,10 +94,10 @@ nfl_status nfl_encoder_new(const nfl_encoder_opts *opts, nfl_encoder **out, nfl_
     encoder->memory = memory;
     encoder->opts = o;
     encoder->data = nfl__new(&encoder->memory, o.max_len, 1);
-    encoder->templates = nfl__new(&encoder->memory, ENCODER_TEMPLATES, sizeof *encoder->templates);
+    encoder->templates = nfl__new(&encoder->memory, NFL__ENCODER_TEMPLATES, sizeof *encoder->templates);
     if (!encoder->data || !encoder->templates) {
         nfl_encoder_free(encoder);
-        return nfl__fail_nomem(err, ENCODER_TEMPLATES * sizeof *encoder->templates);
+        return nfl__fail_nomem(err, NFL__ENCODER_TEMPLATES * sizeof *encoder->templates);
     }
     *out = encoder;
     return NFL_OK;
@@ -126,9 +107,10 @@ void nfl_encoder_free(nfl_encoder *encoder)
 {
     if (!encoder)
         return;
+    nfl__encoder_free_own(encoder);
     nfl__memory memory = encoder->memory;
     nfl__delete(&memory, encoder->data, encoder->opts.max_len, 1);
-    nfl__delete(&memory, encoder->templates, ENCODER_TEMPLATES, sizeof *encoder->templates);
+    nfl__delete(&memory, encoder->templates, NFL__ENCODER_TEMPLATES, sizeof *encoder->templates);
     nfl__delete(&memory, encoder, 1, sizeof *encoder);
 }
 
@@ -209,7 +191,7 @@ static int encoder_element_of(const nfl_encoder *encoder, const encoder_key *key
 
 static encoder_key encoder_key_of(const nfl_encoder *encoder, const nfl_flow *flow)
 {
-    uint64_t wanted = encoder->opts.fields ? encoder->opts.fields : UINT64_MAX;
+    uint64_t wanted = encoder->opts.fields ? encoder->opts.fields : ~ENCODER_WHEN_ASKED;
     encoder_key key = {flow->present & wanted & ~ENCODER_NEVER & (UINT64_MAX >> (64 - NFL_FIELD_STORED_COUNT)), 0, 0};
     if (flow->flows == 1 && !encoder->opts.fields)
         key.fields &= ~NFL_HAS(NFL_FIELD_FLOWS); /* what every record is */
@@ -249,8 +231,8 @@ static nfl_status encoder_find_template(nfl_encoder *encoder, const nfl_flow *fl
             return NFL_OK;
         }
     }
-    if (encoder->template_count == ENCODER_TEMPLATES)
-        return nfl__fail(err, NFL_E_LIMIT, NFL_NO_OFFSET, "more than %d combinations of fields", ENCODER_TEMPLATES);
+    if (encoder->template_count == NFL__ENCODER_TEMPLATES)
+        return nfl__fail(err, NFL_E_LIMIT, NFL_NO_OFFSET, "more than %d combinations of fields", NFL__ENCODER_TEMPLATES);
     encoder_template *t = &encoder->templates[encoder->template_count];
     memset(t, 0, sizeof *t);
     t->key = key;
@@ -264,61 +246,61 @@ static nfl_status encoder_find_template(nfl_encoder *encoder, const nfl_flow *fl
 
 static uint16_t encoder_template_id(const nfl_encoder *encoder, const encoder_template *t)
 {
-    return (uint16_t)(FIRST_TEMPLATE + (t - encoder->templates));
+    return (uint16_t)(NFL__ENCODER_FIRST + (t - encoder->templates));
 }
 
 /* --- writing --- */
 
-static uint8_t *encoder_room(nfl_encoder *encoder, size_t n)
+uint8_t *nfl__encoder_room(nfl_encoder *encoder, size_t n)
 {
     uint8_t *room = encoder->data + encoder->len;
     encoder->len += n;
     return room;
 }
 
-static void encoder_put(nfl_encoder *encoder, uint64_t value, size_t n)
+void nfl__encoder_put(nfl_encoder *encoder, uint64_t value, size_t n)
 {
-    nfl__store_be(encoder_room(encoder, n), value, n);
+    nfl__store_be(nfl__encoder_room(encoder, n), value, n);
 }
 
-static void encoder_close_set(nfl_encoder *encoder)
+void nfl__encoder_close_set(nfl_encoder *encoder)
 {
     if (!encoder->set_at)
         return;
     size_t padding = (4 - encoder->len % 4) % 4;
     if (padding < encoder->set_record_len) /* RFC 7011 3.3.1: padding is shorter than any record of the set */
-        encoder_put(encoder, 0, padding);
+        nfl__encoder_put(encoder, 0, padding);
     nfl__store_be(encoder->data + encoder->set_at + 2, encoder->len - encoder->set_at, 2);
     encoder->set_at = 0;
 }
 
-static void encoder_open_set(nfl_encoder *encoder, uint16_t id, uint32_t record_len)
+void nfl__encoder_open_set(nfl_encoder *encoder, uint16_t id, uint32_t record_len)
 {
-    encoder_close_set(encoder);
+    nfl__encoder_close_set(encoder);
     encoder->set_at = encoder->len;
     encoder->set_id = id;
     encoder->set_record_len = record_len;
-    encoder_put(encoder, id, 2);
-    encoder_put(encoder, 0, 2);
+    nfl__encoder_put(encoder, id, 2);
+    nfl__encoder_put(encoder, 0, 2);
 }
 
 /* RFC 7011 3.2: the enterprise bit announces the number that follows. */
-static void encoder_put_element(nfl_encoder *encoder, uint32_t pen, uint32_t id, uint32_t len)
+void nfl__encoder_put_element(nfl_encoder *encoder, uint32_t pen, uint32_t id, uint32_t len)
 {
-    encoder_put(encoder, pen ? id | 0x8000 : id, 2);
-    encoder_put(encoder, len, 2);
+    nfl__encoder_put(encoder, pen ? id | 0x8000 : id, 2);
+    nfl__encoder_put(encoder, len, 2);
     if (pen)
-        encoder_put(encoder, pen, 4);
+        nfl__encoder_put(encoder, pen, 4);
 }
 
 static void encoder_write_template(nfl_encoder *encoder, encoder_template *t)
 {
-    encoder_open_set(encoder, encoder->opts.version == 9 ? 0 : 2, t->size);
-    encoder_put(encoder, encoder_template_id(encoder, t), 2);
-    encoder_put(encoder, t->count, 2);
+    nfl__encoder_open_set(encoder, encoder->opts.version == 9 ? 0 : 2, t->size);
+    nfl__encoder_put(encoder, encoder_template_id(encoder, t), 2);
+    nfl__encoder_put(encoder, t->count, 2);
     for (uint32_t i = 0; i < t->count; i++)
-        encoder_put_element(encoder, t->elements[i].pen, t->elements[i].id, t->elements[i].len);
-    encoder_close_set(encoder);
+        nfl__encoder_put_element(encoder, t->elements[i].pen, t->elements[i].id, t->elements[i].len);
+    nfl__encoder_close_set(encoder);
     encoder->records++;
     t->sent_in = encoder->datagrams + 1;
 }
@@ -326,33 +308,33 @@ static void encoder_write_template(nfl_encoder *encoder, encoder_template *t)
 /* RFC 3954 6.1: scope System, sampling interval and algorithm (1 = deterministic). */
 static void encoder_write_options_v9(nfl_encoder *encoder)
 {
-    encoder_open_set(encoder, 1, 18);
-    encoder_put(encoder, OPTIONS_TEMPLATE, 2);
-    encoder_put(encoder, 4, 2); /* bytes of scope */
-    encoder_put(encoder, 8, 2); /* bytes of options */
-    encoder_put_element(encoder, 0, 1, 4);
-    encoder_put_element(encoder, 0, 34, 4);
-    encoder_put_element(encoder, 0, 35, 1);
-    encoder_open_set(encoder, OPTIONS_TEMPLATE, 9);
-    encoder_put(encoder, 0, 4);
-    encoder_put(encoder, encoder->opts.sampling, 4);
-    encoder_put(encoder, 1, 1);
+    nfl__encoder_open_set(encoder, 1, 18);
+    nfl__encoder_put(encoder, NFL__ENCODER_SAMPLING, 2);
+    nfl__encoder_put(encoder, 4, 2); /* bytes of scope */
+    nfl__encoder_put(encoder, 8, 2); /* bytes of options */
+    nfl__encoder_put_element(encoder, 0, 1, 4);
+    nfl__encoder_put_element(encoder, 0, 34, 4);
+    nfl__encoder_put_element(encoder, 0, 35, 1);
+    nfl__encoder_open_set(encoder, NFL__ENCODER_SAMPLING, 9);
+    nfl__encoder_put(encoder, 0, 4);
+    nfl__encoder_put(encoder, encoder->opts.sampling, 4);
+    nfl__encoder_put(encoder, 1, 1);
 }
 
 /* RFC 7011 3.4.2.2, RFC 5477 8.2: by observation domain, 1 packet taken, N - 1 left out. */
 static void encoder_write_options_ipfix(nfl_encoder *encoder)
 {
-    encoder_open_set(encoder, 3, 18);
-    encoder_put(encoder, OPTIONS_TEMPLATE, 2);
-    encoder_put(encoder, 3, 2); /* fields */
-    encoder_put(encoder, 1, 2); /* of them scope */
-    encoder_put_element(encoder, 0, 149, 4);
-    encoder_put_element(encoder, 0, 305, 4);
-    encoder_put_element(encoder, 0, 306, 4);
-    encoder_open_set(encoder, OPTIONS_TEMPLATE, 12);
-    encoder_put(encoder, encoder->opts.domain, 4);
-    encoder_put(encoder, 1, 4);
-    encoder_put(encoder, encoder->opts.sampling - 1, 4);
+    nfl__encoder_open_set(encoder, 3, 18);
+    nfl__encoder_put(encoder, NFL__ENCODER_SAMPLING, 2);
+    nfl__encoder_put(encoder, 3, 2); /* fields */
+    nfl__encoder_put(encoder, 1, 2); /* of them scope */
+    nfl__encoder_put_element(encoder, 0, 149, 4);
+    nfl__encoder_put_element(encoder, 0, 305, 4);
+    nfl__encoder_put_element(encoder, 0, 306, 4);
+    nfl__encoder_open_set(encoder, NFL__ENCODER_SAMPLING, 12);
+    nfl__encoder_put(encoder, encoder->opts.domain, 4);
+    nfl__encoder_put(encoder, 1, 4);
+    nfl__encoder_put(encoder, encoder->opts.sampling - 1, 4);
 }
 
 static void encoder_write_options(nfl_encoder *encoder)
@@ -361,16 +343,17 @@ static void encoder_write_options(nfl_encoder *encoder)
         encoder_write_options_v9(encoder);
     else
         encoder_write_options_ipfix(encoder);
-    encoder_close_set(encoder);
+    nfl__encoder_close_set(encoder);
     encoder->records += 2;
     encoder->data_records++;
-    encoder->options_sent_in = encoder->datagrams + 1;
+    encoder->sampling_sent_in = encoder->datagrams + 1;
 }
 
-enum { OPTIONS_BYTES = 48 }; /* no less than either of the two writes */
+enum { SAMPLING_BYTES = 48 }; /* no less than either of the two writes */
 
 /* --- values --- */
 
+/* sysUptime, in which v5 and v9 tell times: 32 bits of milliseconds. */
 static uint32_t encoder_uptime(const nfl_encoder *encoder, nfl_usec time_us)
 {
     return (uint32_t)((time_us - encoder->opts.boot_us) / 1000);
@@ -395,7 +378,7 @@ static uint64_t encoder_time(const nfl_encoder *encoder, const encoder_template 
 static void encoder_write_field(nfl_encoder *encoder, const encoder_template *t, const encoder_element *element,
                                 const nfl_flow *flow)
 {
-    uint8_t *dst = encoder_room(encoder, element->len);
+    uint8_t *dst = nfl__encoder_room(encoder, element->len);
     if (nfl__field_slots[element->field].type == NFL_TYPE_IP) {
         const uint8_t *ip = nfl__flow_at(flow, element->field);
         memcpy(dst, ip + 16 - element->len, element->len);
@@ -413,7 +396,7 @@ static void encoder_write_record(nfl_encoder *encoder, const encoder_template *t
 {
     uint16_t id = encoder_template_id(encoder, t);
     if (!encoder->set_at || encoder->set_id != id)
-        encoder_open_set(encoder, id, t->record_len);
+        nfl__encoder_open_set(encoder, id, t->record_len);
     for (uint32_t i = 0; i < t->count; i++)
         encoder_write_field(encoder, t, &t->elements[i], flow);
     encoder->records++;
@@ -435,7 +418,7 @@ static uint16_t encoder_fit_as(uint32_t as)
 static void encoder_put_v4(nfl_encoder *encoder, const nfl_flow *flow, uint32_t field)
 {
     const uint8_t *ip = nfl__flow_at(flow, field);
-    memcpy(encoder_room(encoder, 4), ip + 12, 4);
+    memcpy(nfl__encoder_room(encoder, 4), ip + 12, 4);
 }
 
 static void encoder_write_v5(nfl_encoder *encoder, const nfl_flow *flow)
@@ -444,23 +427,23 @@ static void encoder_write_v5(nfl_encoder *encoder, const nfl_flow *flow)
     encoder_put_v4(encoder, flow, NFL_FIELD_SRC);
     encoder_put_v4(encoder, flow, NFL_FIELD_DST);
     encoder_put_v4(encoder, flow, NFL_FIELD_NEXT_HOP);
-    encoder_put(encoder, encoder_fit(flow->in_if, UINT16_MAX), 2);
-    encoder_put(encoder, encoder_fit(flow->out_if, UINT16_MAX), 2);
-    encoder_put(encoder, encoder_fit(flow->packets, UINT32_MAX), 4);
-    encoder_put(encoder, encoder_fit(flow->bytes, UINT32_MAX), 4);
-    encoder_put(encoder, encoder_uptime(encoder, flow->first_us), 4);
-    encoder_put(encoder, encoder_uptime(encoder, flow->last_us), 4);
-    encoder_put(encoder, flow->src_port, 2);
-    encoder_put(encoder, icmp ? (uint64_t)flow->icmp_type << 8 | flow->icmp_code : flow->dst_port, 2);
-    encoder_put(encoder, 0, 1);
-    encoder_put(encoder, flow->tcp_flags & 0xff, 1);
-    encoder_put(encoder, flow->proto, 1);
-    encoder_put(encoder, flow->tos, 1);
-    encoder_put(encoder, encoder_fit_as(flow->src_as), 2);
-    encoder_put(encoder, encoder_fit_as(flow->dst_as), 2);
-    encoder_put(encoder, flow->src_mask, 1);
-    encoder_put(encoder, flow->dst_mask, 1);
-    encoder_put(encoder, 0, 2);
+    nfl__encoder_put(encoder, encoder_fit(flow->in_if, UINT16_MAX), 2);
+    nfl__encoder_put(encoder, encoder_fit(flow->out_if, UINT16_MAX), 2);
+    nfl__encoder_put(encoder, encoder_fit(flow->packets, UINT32_MAX), 4);
+    nfl__encoder_put(encoder, encoder_fit(flow->bytes, UINT32_MAX), 4);
+    nfl__encoder_put(encoder, encoder_uptime(encoder, flow->first_us), 4);
+    nfl__encoder_put(encoder, encoder_uptime(encoder, flow->last_us), 4);
+    nfl__encoder_put(encoder, flow->src_port, 2);
+    nfl__encoder_put(encoder, icmp ? (uint64_t)flow->icmp_type << 8 | flow->icmp_code : flow->dst_port, 2);
+    nfl__encoder_put(encoder, 0, 1);
+    nfl__encoder_put(encoder, flow->tcp_flags & 0xff, 1);
+    nfl__encoder_put(encoder, flow->proto, 1);
+    nfl__encoder_put(encoder, flow->tos, 1);
+    nfl__encoder_put(encoder, encoder_fit_as(flow->src_as), 2);
+    nfl__encoder_put(encoder, encoder_fit_as(flow->dst_as), 2);
+    nfl__encoder_put(encoder, flow->src_mask, 1);
+    nfl__encoder_put(encoder, flow->dst_mask, 1);
+    nfl__encoder_put(encoder, 0, 2);
     encoder->records++;
     encoder->data_records++;
 }
@@ -484,39 +467,43 @@ static size_t encoder_header_len(const nfl_encoder *encoder)
     return encoder->opts.version == 5 ? V5_HEADER : encoder->opts.version == 9 ? V9_HEADER : IPFIX_HEADER;
 }
 
-static int encoder_is_due(const nfl_encoder *encoder, uint64_t sent_in)
+int nfl__encoder_is_due(const nfl_encoder *encoder, uint64_t sent_in)
 {
     return sent_in == 0 || encoder->datagrams + 1 - sent_in >= encoder->opts.template_every;
 }
 
-/* Length of the datagram with one more record of the template, and what must precede it. */
-static size_t encoder_need(const nfl_encoder *encoder, const encoder_template *t, int template_due, int options_due)
+/* Length of the datagram with one more record of template `id` and the sets that must precede it. */
+static size_t encoder_need(const nfl_encoder *encoder, uint16_t id, size_t record_len, size_t before)
 {
-    int goes_on = encoder->set_at && encoder->set_id == encoder_template_id(encoder, t) && !template_due && !options_due;
-    size_t need = encoder->len + t->record_len;
+    int goes_on = encoder->set_at && encoder->set_id == id && before == 0;
+    size_t need = encoder->len + record_len + before;
     if (!goes_on)
         need += PADDING_MAX + SET_HEADER;
-    if (template_due)
-        need += SET_HEADER + t->size;
-    if (options_due)
-        need += OPTIONS_BYTES;
     return (need + PADDING_MAX) & ~(size_t)PADDING_MAX;
+}
+
+nfl_status nfl__encoder_fits(const nfl_encoder *encoder, uint16_t id, size_t record_len, size_t before, nfl_error *err)
+{
+    size_t need = encoder_need(encoder, id, record_len, before);
+    if (need <= encoder->opts.max_len && encoder->data_records < encoder->opts.max_records)
+        return NFL_OK;
+    if (encoder->data_records > 0)
+        return NFL_PENDING;
+    return nfl__fail(err, NFL_E_LIMIT, NFL_NO_OFFSET, "%zu bytes for one record and its template, a datagram has %u", need,
+                     encoder->opts.max_len);
 }
 
 static nfl_status encoder_add_record(nfl_encoder *encoder, const nfl_flow *flow, nfl_error *err)
 {
     encoder_template *t = NULL;
     NFL_TRY(encoder_find_template(encoder, flow, &t, err));
-    int template_due = encoder_is_due(encoder, t->sent_in);
-    int options_due = encoder->opts.sampling > 0 && encoder_is_due(encoder, encoder->options_sent_in);
-    size_t need = encoder_need(encoder, t, template_due, options_due);
-    if (need > encoder->opts.max_len || encoder->data_records >= encoder->opts.max_records) {
-        if (encoder->data_records > 0)
-            return NFL_PENDING;
-        return nfl__fail(err, NFL_E_LIMIT, NFL_NO_OFFSET, "%zu bytes for one flow and its template, a datagram has %u", need,
-                         encoder->opts.max_len);
-    }
-    if (options_due)
+    int template_due = nfl__encoder_is_due(encoder, t->sent_in);
+    int sampling_due = encoder->opts.sampling > 0 && nfl__encoder_is_due(encoder, encoder->sampling_sent_in);
+    size_t before = (template_due ? SET_HEADER + t->size : 0) + (sampling_due ? SAMPLING_BYTES : 0);
+    nfl_status status = nfl__encoder_fits(encoder, encoder_template_id(encoder, t), t->record_len, before, err);
+    if (status != NFL_OK)
+        return status;
+    if (sampling_due)
         encoder_write_options(encoder);
     if (template_due)
         encoder_write_template(encoder, t);
@@ -524,15 +511,28 @@ static nfl_status encoder_add_record(nfl_encoder *encoder, const nfl_flow *flow,
     return NFL_OK;
 }
 
+/* When the exporter "booted": an hour before the first flow, and again before 32 bits of milliseconds (49.7 days) are
+ * used up. In whole milliseconds, so that times told as distances from it come back exactly. */
+static void encoder_boot(nfl_encoder *encoder, nfl_usec now_us, nfl_usec first_us)
+{
+    nfl_usec *boot_us = &encoder->opts.boot_us;
+    if (*boot_us == 0 || now_us - *boot_us > UPTIME_MAX_US)
+        *boot_us = first_us - INT64_C(3600000000);
+    *boot_us -= *boot_us % 1000;
+}
+
+void nfl__encoder_begin(nfl_encoder *encoder, nfl_usec now_us, nfl_usec first_us)
+{
+    if (encoder->len > 0)
+        return;
+    encoder_boot(encoder, now_us, first_us);
+    encoder->len = encoder_header_len(encoder);
+    memset(encoder->data, 0, encoder->len);
+}
+
 nfl_status nfl_encoder_add(nfl_encoder *encoder, const nfl_flow *flow, nfl_usec now_us, nfl_error *err)
 {
-    (void)now_us; /* the header is written when the datagram is taken */
-    if (encoder->opts.boot_us == 0)
-        encoder->opts.boot_us = flow->first_us - INT64_C(3600000000);
-    if (encoder->len == 0) {
-        encoder->len = encoder_header_len(encoder);
-        memset(encoder->data, 0, encoder->len);
-    }
+    nfl__encoder_begin(encoder, now_us, flow->first_us);
     return encoder->opts.version == 5 ? encoder_add_v5(encoder, flow, err) : encoder_add_record(encoder, flow, err);
 }
 
@@ -543,7 +543,7 @@ static void encoder_write_header_v5(nfl_encoder *encoder, nfl_usec now_us)
     nfl__wr_u16(&wr, (uint16_t)encoder->records);
     nfl__wr_u32(&wr, encoder_uptime(encoder, now_us));
     nfl__wr_u32(&wr, (uint32_t)(now_us / 1000000));
-    nfl__wr_u32(&wr, (uint32_t)(now_us % 1000000 * 1000));
+    nfl__wr_u32(&wr, (uint32_t)(now_us % 1000000 / 1000 * 1000000)); /* whole milliseconds, as sysUptime */
     nfl__wr_u32(&wr, encoder->sequence);
     nfl__wr_u16(&wr, (uint16_t)encoder->opts.domain);
     uint32_t interval = encoder->opts.sampling;
@@ -551,13 +551,14 @@ static void encoder_write_header_v5(nfl_encoder *encoder, nfl_usec now_us)
     encoder->sequence += encoder->records;
 }
 
-/* RFC 3954 5.1: the sequence number counts datagrams. */
+/* RFC 3954 5.1: the sequence number counts datagrams. The header has whole seconds, so sysUptime is what it was at that
+ * second: their difference, from which readers compute all times, is the boot time exactly. */
 static void encoder_write_header_v9(nfl_encoder *encoder, nfl_usec now_us)
 {
     nfl__wr wr = nfl__wr_make(encoder->data, V9_HEADER);
     nfl__wr_u16(&wr, 9);
     nfl__wr_u16(&wr, (uint16_t)encoder->records);
-    nfl__wr_u32(&wr, encoder_uptime(encoder, now_us));
+    nfl__wr_u32(&wr, encoder_uptime(encoder, now_us - now_us % 1000000));
     nfl__wr_u32(&wr, (uint32_t)(now_us / 1000000));
     nfl__wr_u32(&wr, encoder->sequence++);
     nfl__wr_u32(&wr, encoder->opts.domain);
@@ -579,7 +580,7 @@ const uint8_t *nfl_encoder_take(nfl_encoder *encoder, nfl_usec now_us, size_t *l
 {
     if (encoder->data_records == 0)
         return NULL;
-    encoder_close_set(encoder);
+    nfl__encoder_close_set(encoder);
     if (encoder->opts.version == 5)
         encoder_write_header_v5(encoder, now_us);
     else if (encoder->opts.version == 9)

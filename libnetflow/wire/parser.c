@@ -112,7 +112,6 @@ static void parser_drop_domain(nfl_parser *parser, nfl__domain *domain)
 {
     nfl__pending_forget(&parser->pending, &parser->memory, domain);
     nfl__domains_remove(&parser->domains, &parser->memory, parser->seed, domain);
-    parser->stats.evicted_domains++;
 }
 
 /* Drop a newcomer's state to make room; 0 when there is none but `keep`. */
@@ -122,6 +121,7 @@ static int parser_reclaim(nfl_parser *parser, const nfl__domain *keep, nfl_usec 
     if (!victim || victim == keep)
         return 0;
     parser_drop_domain(parser, victim);
+    parser->stats.evicted_domains++;
     return 1;
 }
 
@@ -360,6 +360,20 @@ nfl_status nfl_parser_feed(nfl_parser *parser, const nfl_ip *exporter, nfl_usec 
     if (status < 0)
         parser->stats.bad_datagrams++;
     return status;
+}
+
+size_t nfl_parser_forget(nfl_parser *parser, const nfl_ip *exporter, uint16_t version)
+{
+    size_t forgotten = 0;
+    nfl__parser_close(parser);
+    for (size_t i = parser->domains.count; i-- > 0;) { /* backwards: the last one takes the place of one removed */
+        nfl__domain *domain = parser->domains.all[i];
+        if (domain->version != version || nfl_ip_compare(&domain->exporter, exporter) != 0)
+            continue;
+        parser_drop_domain(parser, domain);
+        forgotten++;
+    }
+    return forgotten;
 }
 
 /* One thing further: NFL_OK with `kind` set. */

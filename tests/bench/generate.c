@@ -1,9 +1,11 @@
 /* Flow generator: a day of traffic of a site as export datagrams in a pcap file, deterministic by its seed.
  *
  *   nfl_generate --out FILE [--flows N] [--version 5|9|10] [--seed S] [--hours H] [--records N] [--v6 PERCENT]
+ *                [--sampling N]
  *
  * Clients and servers follow a Zipf law, bytes a Pareto law; every request flow is followed by its answer with exchanged
- * addresses; arrival follows the time of day. The totals printed are what a collector must report.
+ * addresses; arrival follows the time of day. The totals printed are what the records say; with --sampling, which tells
+ * that one packet in N was looked at, a collector must report N times the bytes and packets.
  */
 #include <netflow/encoder.h>
 
@@ -16,7 +18,7 @@ enum { HOSTS = 4096, SERVERS = 65536, EXPORTERS = 4 };
 
 typedef struct options {
     const char *out;
-    uint64_t flows, seed, hours, records, v6;
+    uint64_t flows, seed, hours, records, v6, sampling;
     uint32_t version;
 } options;
 
@@ -190,7 +192,7 @@ static void generate(generator *g)
     nfl_error err;
     for (uint32_t i = 0; i < EXPORTERS; i++) {
         NFL_OPTS(nfl_encoder_opts, opts, .version = g->o.version, .domain = i, .max_records = (uint32_t)g->o.records,
-                 .boot_us = start_us - INT64_C(86400000000));
+                 .sampling = (uint32_t)g->o.sampling, .boot_us = start_us - INT64_C(86400000000));
         if (nfl_encoder_new(&opts, &encoders[i], &err) < 0) {
             fprintf(stderr, "%s\n", err.message);
             exit(2);
@@ -221,7 +223,8 @@ static int read_options(options *o, int argc, char **argv)
     const struct {
         const char *name;
         uint64_t *to;
-    } numbers[] = {{"--flows", &o->flows}, {"--seed", &o->seed}, {"--hours", &o->hours}, {"--records", &o->records}, {"--v6", &o->v6}};
+    } numbers[] = {{"--flows", &o->flows}, {"--seed", &o->seed}, {"--hours", &o->hours}, {"--records", &o->records}, {"--v6", &o->v6},
+                   {"--sampling", &o->sampling}};
     for (int i = 1; i + 1 < argc; i += 2) {
         size_t n = 0;
         while (n < sizeof numbers / sizeof *numbers && strcmp(argv[i], numbers[n].name) != 0)
@@ -244,7 +247,8 @@ int main(int argc, char **argv)
 {
     static generator g = {.o = {.flows = 1000000, .seed = 1, .hours = 24, .v6 = 15, .version = 9}};
     if (!read_options(&g.o, argc, argv)) {
-        fprintf(stderr, "usage: nfl_generate --out FILE [--flows N] [--version 5|9|10] [--seed S] [--hours H] [--records N] [--v6 PERCENT]\n");
+        fprintf(stderr, "usage: nfl_generate --out FILE [--flows N] [--version 5|9|10] [--seed S] [--hours H] [--records N] "
+                        "[--v6 PERCENT] [--sampling N]\n");
         return 2;
     }
     uint8_t head[24] = {0xd4, 0xc3, 0xb2, 0xa1, 2, 0, 4, 0};

@@ -165,6 +165,26 @@ class Encoder(unittest.TestCase):
         by_protocol = {row['proto']: (row['flows'], row['bytes'], row['packets']) for row in rows}
         self.check_sums(by_protocol, version)
 
+    def check_sampling(self, version):
+        """What the exporter sampled 1 in 100 counts a hundredfold; records keep what was sent."""
+        capture, store = self.work / f'sampled{version}.pcap', self.work / f'sampled{version}'
+        sent = json.loads(lines([need('nfl_generate'), '--out', capture, '--flows', '501', '--version', str(version),
+                                 '--hours', '1', '--sampling', '100'])[0])
+        netflow = need('netflow')
+        lines([netflow, 'import', '-s', store, capture])
+        row, = map(json.loads, lines([netflow, 'top', '-s', store, '--by', 'sampling', '--format', 'json']))
+        self.assertEqual((row['sampling'], row['flows'], row['bytes'], row['packets']),
+                         (100, 501, 100 * sent['bytes'], 100 * sent['packets']))
+
+    def test_sampling_is_told_in_v5(self):
+        self.check_sampling(5)
+
+    def test_sampling_is_told_in_v9(self):
+        self.check_sampling(9)
+
+    def test_sampling_is_told_in_ipfix(self):
+        self.check_sampling(10)
+
     def test_tshark_reads_v5(self):
         self.check_tshark(5)
 

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 /* A header and `packets` packets: 192.0.2.1:5000 > 192.0.2.2:2055, "hello", raw IP. */
@@ -32,6 +33,39 @@ static char *capture_file(unsigned packets, size_t leave_out)
     free(header);
     free(packet);
     return path;
+}
+
+/* Two messages of IPFIX files, exported at 1 and 2 seconds. */
+#define MESSAGES "000a 0010 00000001 00000000 00000007" "000a 0014 00000002 00000000 00000007 0002 0004"
+
+static char *ipfix_file(size_t leave_out)
+{
+    static const char template[] = "/tmp/nfl_test_capture_XXXXXX";
+    char *path = test_exact(template, sizeof template);
+    size_t len;
+    uint8_t *bytes = test_hex(MESSAGES, &len);
+    int fd = mkstemp(path);
+    if (fd < 0 || write(fd, bytes, len - leave_out) != (ssize_t)(len - leave_out) || close(fd) != 0)
+        abort();
+    free(bytes);
+    return path;
+}
+
+static void check_messages(nfl_capture *capture)
+{
+    static const nfl_ip nowhere = {{0}};
+    const nfl_datagram *datagram;
+    for (unsigned i = 0; i < 2; i++) {
+        CU_ASSERT_EQUAL_FATAL(nfl_capture_next(capture, &datagram, NULL), NFL_OK);
+        CU_ASSERT_EQUAL(datagram->len, 16 + 4 * i);
+        CU_ASSERT_EQUAL(datagram->data[7], 1 + i);
+        CU_ASSERT_EQUAL(datagram->time_us, (1 + (nfl_usec)i) * 1000000);
+        CU_ASSERT_EQUAL(nfl_ip_compare(&datagram->src, &nowhere), 0);
+    }
+    CU_ASSERT_EQUAL(nfl_capture_next(capture, &datagram, NULL), NFL_DONE);
+    nfl_pcap_stats stats = {.struct_size = sizeof stats};
+    nfl_capture_get_stats(capture, &stats);
+    CU_ASSERT(stats.datagrams == 2 && stats.packets == 2 && stats.bytes == 36 && stats.other == 0);
 }
 
 static nfl_status count_datagrams(const char *path, const nfl_alloc *alloc, unsigned *count, nfl_error *err)
@@ -106,6 +140,52 @@ static void test_standard_input(void)
     free(path);
 }
 
+static void test_ipfix_file(void)
+{
+    char *path = ipfix_file(0);
+    nfl_capture *capture = NULL;
+    CU_ASSERT_EQUAL_FATAL(nfl_capture_new(path, NULL, &capture, NULL), NFL_OK);
+    CU_ASSERT_EQUAL(nfl_capture_size(capture), 36);
+    check_messages(capture);
+    nfl_capture_free(capture);
+    unlink(path);
+    free(path);
+    path = ipfix_file(1);
+    unsigned count;
+    nfl_error err;
+    CU_ASSERT_EQUAL(count_datagrams(path, NULL, &count, &err), NFL_E_TRUNCATED);
+    CU_ASSERT_EQUAL(err.offset, 16);
+    unlink(path);
+    free(path);
+}
+
+/* A pipe may give a byte at a time; here the first one comes alone. */
+static void test_ipfix_from_a_pipe(void)
+{
+    size_t len;
+    uint8_t *bytes = test_hex(MESSAGES, &len);
+    int saved = dup(STDIN_FILENO), ends[2];
+    CU_ASSERT_EQUAL_FATAL(pipe(ends), 0);
+    pid_t child = fork();
+    if (child == 0) {
+        (void)!write(ends[1], bytes, 1);
+        (void)usleep(20000);
+        (void)!write(ends[1], bytes + 1, len - 1);
+        _exit(0);
+    }
+    close(ends[1]);
+    (void)dup2(ends[0], STDIN_FILENO);
+    close(ends[0]);
+    nfl_capture *capture = NULL;
+    CU_ASSERT_EQUAL_FATAL(nfl_capture_new("-", NULL, &capture, NULL), NFL_OK);
+    check_messages(capture);
+    nfl_capture_free(capture);
+    (void)dup2(saved, STDIN_FILENO);
+    close(saved);
+    (void)waitpid(child, NULL, 0);
+    free(bytes);
+}
+
 static nfl_status read_file(const nfl_alloc *alloc, void *ctx)
 {
     unsigned count;
@@ -118,10 +198,16 @@ static void test_allocations(void)
     CU_ASSERT(test_allocation_failures(read_file, path, 1) >= 3);
     unlink(path);
     free(path);
+    path = ipfix_file(0);
+    CU_ASSERT(test_allocation_failures(read_file, path, 0) >= 3);
+    unlink(path);
+    free(path);
 }
 
 NFL_SUITE("capture", {"a file is read to its end", test_whole},
           {"a truncated file gives its whole packets", test_truncated},
           {"files that cannot be read are refused with their name", test_errors},
           {"a dash is standard input", test_standard_input},
+          {"an IPFIX file is told by its first bytes and gives its messages", test_ipfix_file},
+          {"an IPFIX file may come through a pipe", test_ipfix_from_a_pipe},
           {"running out of memory is reported and leaks nothing", test_allocations})
