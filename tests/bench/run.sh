@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# Side by side with Debian's nfdump in one run: import, bytes per flow, top 10 sources, a selective filter.
+# Side by side with Debian's nfdump in one run: import, bytes per flow, and the questions that users ask.
 #   tests/bench/run.sh [FLOWS]      default 1,000,000 generated NetFlow v9 flows over 24 hours
-# nfcapd is fed over loopback (its only way in), so its import time is not comparable and not printed. Machines are
-# shared and noisy: read the ratios. One thread each.
+# CPU seconds (user and system, one thread) and peak memory of whole processes. nfcapd is fed over loopback (its only way in),
+# so its import time is not comparable and not printed. Machines are shared and noisy: read the ratios.
 set -eu
 top=$(cd "$(dirname "$0")/../.." && pwd)
 cd "$top"
@@ -15,18 +15,47 @@ pid=
 trap 'if [ -n "$pid" ]; then kill "$pid" 2> /dev/null || true; fi; rm -rf "$work"' EXIT
 
 echo "commit $(git rev-parse --short HEAD), $(nproc) cores, $(sed -n 's/^model name.*: //p' /proc/cpuinfo | head -n 1), $flows flows"
-totals=$("$bin/nfl_generate" --out "$work/trace.pcap" --flows "$flows" --version 9 --records 20)
-echo "generated: $totals"
+echo "generated: $("$bin/nfl_generate" --out "$work/trace.pcap" --flows "$flows" --version 9 --records 20)"
 
-cpu() { # cpu COMMAND...: CPU seconds of a command
-    local TIMEFORMAT='%U %S'
-    { time "$@" > "$work/out" 2>&1; } 2>&1 | tail -n 1 | awk '{printf "%.3f", $1 + $2}'
+# cost COMMAND...: CPU seconds and peak megabytes of a command, best of three.
+cost() {
+    /usr/bin/python3 - "$@" <<'PY'
+import os, sys
+best = None
+for _ in range(3):
+    child = os.fork()
+    if child == 0:
+        os.dup2(os.open('/dev/null', os.O_WRONLY), 1)
+        os.execvp(sys.argv[1], sys.argv[1:])
+    _, status, usage = os.wait4(child, 0)
+    if status:
+        sys.exit(f'{sys.argv[1:]}: status {status}')
+    seconds = usage.ru_utime + usage.ru_stime
+    here = (seconds, usage.ru_maxrss // 1024)
+    best = min(best, here) if best else here
+print('%.4f %d' % best)
+PY
 }
-ratio() { awk -v a="$1" -v b="$2" 'BEGIN { printf "%.1f", (b > 0 ? a / b : 0) }'; }
+once() { # the same, of a command that changes something
+    /usr/bin/python3 - "$@" <<'PY'
+import os, sys
+child = os.fork()
+if child == 0:
+    os.dup2(os.open('/dev/null', os.O_WRONLY), 1)
+    os.execvp(sys.argv[1], sys.argv[1:])
+_, status, usage = os.wait4(child, 0)
+print('%.3f %d' % (usage.ru_utime + usage.ru_stime, usage.ru_maxrss // 1024))
+PY
+}
 
-import=$(cpu "$bin/netflow" import -s "$work/store" "$work/trace.pcap")
-ours=$(du -sb "$work/store/segments" | cut -f1)
-awk -v s="$import" -v n="$flows" 'BEGIN { printf "import          netflow %.2f s CPU, %.2f M flows/s\n", s, n / s / 1e6 }'
+read -r import import_memory <<< "$(once "$bin/netflow" import -s "$work/store" "$work/trace.pcap")"
+sealed=$(du -sb "$work/store/segments" | cut -f1)
+cp -r "$work/store" "$work/compact"
+read -r compact compact_memory <<< "$(once "$bin/netflow" compact -s "$work/compact")"
+small=$(du -sb "$work/compact/segments" | cut -f1)
+awk -v s="$import" -v c="$compact" -v n="$flows" -v m="$import_memory" -v k="$compact_memory" 'BEGIN {
+    printf "import               %.2f M flows per CPU second sealed (%d MB), %.2f with compaction (%d MB)\n", n / s / 1e6, m, n / (s + c) / 1e6, k }'
+awk -v a="$sealed" -v b="$small" -v n="$flows" 'BEGIN { printf "bytes per flow       %.1f sealed, %.1f compacted\n", a / n, b / n }'
 
 if ! command -v nfcapd > /dev/null; then
     echo 'nfcapd is not installed: no comparison'
@@ -55,21 +84,27 @@ wait "$pid" 2> /dev/null || true
 pid=
 theirs=$(du -sb "$work/nf" | cut -f1)
 kept=$(nfdump -R "$work/nf" -I 2> /dev/null | sed -n 's/^Flows: //p')
-echo "nfcapd kept     $kept of $flows flows"
-awk -v a="$ours" -v b="$theirs" -v n="$flows" -v k="$kept" 'BEGIN { printf "bytes per flow  netflow %.1f, nfdump (lz4) %.1f, ratio %.2f\n", a / n, b / k, (b / k) / (a / n) }'
+awk -v b="$theirs" -v k="$kept" -v n="$flows" 'BEGIN { printf "nfdump (lz4)         %.1f bytes per flow; kept %d of %d flows\n\n", b / k, k, n }'
+printf '%-20s %22s %22s %22s\n' '' 'nfdump' 'sealed' 'compacted'
 
-compare() { # compare NAME OUR-COMMAND -- THEIR-COMMAND
-    local name=$1 mine=() peer=()
-    shift
-    while [ "$1" != -- ]; do mine+=("$1"); shift; done
-    shift
-    peer=("$@")
-    local a b
-    a=$(cpu "${mine[@]}")
-    b=$(cpu "${peer[@]}")
-    printf '%-15s netflow %s s CPU, nfdump %s s CPU, %s times faster\n' "$name" "$a" "$b" "$(ratio "$b" "$a")"
+compare() { # compare NAME 'OUR ARGUMENTS, STORE for the store' THEIR-ARGUMENT...
+    local name=$1 mine=$2 store peer_s peer_mb s mb
+    shift 2
+    read -r peer_s peer_mb <<< "$(cost nfdump -R "$work/nf" "$@")"
+    printf '%-20s %9.3f s %7d MB' "$name" "$peer_s" "$peer_mb"
+    for store in "$work/store" "$work/compact"; do
+        # shellcheck disable=SC2086
+        read -r s mb <<< "$(IFS=@ && set -f && cost "$bin/netflow" ${mine//STORE/$store})"
+        awk -v a="$peer_s" -v b="$s" -v m="$mb" 'BEGIN { printf " %8.3f s %4d MB %5.0fx", b, m, a / (b > 0 ? b : 0.0005) }'
+    done
+    printf '\n'
 }
-compare 'top 10 sources' "$bin/netflow" top -s "$work/store" --by src -n 10 -- nfdump -R "$work/nf" -s srcip/bytes -n 10
-compare 'top 10 ports' "$bin/netflow" top -s "$work/store" --by dst_port -n 10 -- nfdump -R "$work/nf" -s dstport/bytes -n 10
-compare 'rare address' "$bin/netflow" flows -s "$work/store" 'ip 203.0.113.77' -- nfdump -R "$work/nf" 'ip 203.0.113.77'
-compare 'filter, list' "$bin/netflow" flows -s "$work/store" -n 0 --format csv 'src ip 10.0.0.3 and dst port 443' -- nfdump -R "$work/nf" -o csv 'src ip 10.0.0.3 and dst port 443'
+# Arguments of ours are separated by @.
+compare 'top 10 sources' 'top@-s@STORE@--by@src@-n@10' -s srcip/bytes -n 10
+compare 'top 10 ports' 'top@-s@STORE@--by@dst_port@-n@10' -s dstport/bytes -n 10
+compare 'source, dest., port' 'top@-s@STORE@--by@src,dst,dst_port@-n@10' -A srcip,dstip,dstport -O bytes -n 10
+compare '20 biggest flows' 'flows@-s@STORE@--order@bytes@--desc@-n@20' -O bytes -n 20
+compare 'filtered list' 'flows@-s@STORE@-n@0@--format@csv@src ip 10.0.0.3 and dst port 443' -o csv 'src ip 10.0.0.3 and dst port 443'
+compare 'absent address' 'flows@-s@STORE@ip 203.0.113.77' 'ip 203.0.113.77'
+compare '15 minutes, sources' 'top@-s@STORE@--by@src@-n@10@--from@2026-11-23T12:00:00Z@--to@2026-11-23T12:15:00Z' \
+    -t 2026/11/23.12:00:00-2026/11/23.12:15:00 -s srcip/bytes -n 10
