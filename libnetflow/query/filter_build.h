@@ -1,5 +1,5 @@
 /* Growing a filter's tree while it is parsed. Every call may fail with NFL_E_NOMEM or, when the filter has more
- * than max_nodes parts, NFL_E_LIMIT. */
+ * than max_nodes operators and comparisons or max_values values, NFL_E_LIMIT. */
 #ifndef NFL_QUERY_FILTER_BUILD_H
 #define NFL_QUERY_FILTER_BUILD_H
 

@@ -9,7 +9,7 @@
 
 #include <string.h>
 
-#define PARSE_MAX_TEXT 65536u
+#define PARSE_MAX_TEXT (4u << 20) /* 65,536 IPv6 addresses in full length, quoted and separated, take 3 MiB */
 #define PARSE_MAX_NESTING 40u /* parentheses and `not`; a level adds at most two nodes of depth */
 #define PARSE_NAME_SIZE 40u
 

@@ -61,7 +61,8 @@ struct nfl_filter {
     uint32_t root;           /* index of a node */
     uint32_t depth;          /* nodes on the longest way from the root */
     uint32_t max_ranges;     /* of one leaf */
-    uint32_t max_nodes;      /* limit on nodes, leaves and ranges together */
+    uint32_t max_nodes;      /* limit on nodes and leaves together */
+    uint32_t max_values;     /* limit on ranges */
 };
 
 static inline const nfl__range *nfl__leaf_ranges(const nfl_filter *filter, const nfl__filter_leaf *leaf)

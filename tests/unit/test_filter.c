@@ -437,8 +437,8 @@ static void test_size_and_depth_are_limited(void)
         {"(", "", "", 60000, NFL_E_LIMIT},
         {"tcp or ", "udp", "", 1000, NFL_OK},
         {"tcp or ", "udp", "", 3000, NFL_E_LIMIT},
-        {" ", "tcp", "", 65533, NFL_OK},
-        {" ", "tcp", "", 65534, NFL_E_LIMIT},
+        {" ", "tcp", "", 4194301, NFL_OK},
+        {" ", "tcp", "", 4194302, NFL_E_LIMIT},
         {"(tcp or udp and ", "icmp", ")", 40, NFL_OK},
     };
     nfl_flow flows[FLOWS];
@@ -467,6 +467,60 @@ static void test_the_callers_limit_counts(void)
     filter = NULL;
     CU_ASSERT_EQUAL(nfl_filter_new("tcp and udp and icmp and port 5", &opts, &filter, &err), NFL_E_LIMIT);
     CU_ASSERT_PTR_NULL(filter);
+}
+
+/* "src in [" and `count` addresses from 10.0.0.0 on, two apart, and one from 2001:db8::. */
+static char *long_list(uint32_t count)
+{
+    size_t room = (size_t)count * 20 + 64, len = 0;
+    char *text = malloc(room);
+    if (!text)
+        abort();
+    len += (size_t)snprintf(text, room, "src in [2001:db8::1 ");
+    for (uint32_t i = count; i-- > 0;) { /* not in order */
+        uint32_t host = 2 * i;
+        len += (size_t)snprintf(text + len, room - len, "10.%u.%u.%u, ", host >> 16, host >> 8 & 255, host & 255);
+    }
+    snprintf(text + len - 2, room - len + 2, "]");
+    return text;
+}
+
+static void test_lists_of_many_thousand_addresses(void)
+{
+    enum { MANY = 60000 };
+    nfl_flow flow = start_flow("10.0.0.0", "192.0.2.80", 6, 1, 1);
+    nfl_filter *filter = NULL;
+    char *text = long_list(MANY);
+    CU_ASSERT_EQUAL_FATAL(nfl_filter_new(text, NULL, &filter, NULL), NFL_OK);
+    for (uint32_t i = 0; i < 2 * MANY + 10; i++) {
+        flow.src = nfl_ip_from_v4(UINT32_C(0x0a000000) + i);
+        if (nfl_filter_match(filter, &flow) != (i % 2 == 0 && i < 2 * MANY))
+            CU_FAIL("an address is in the list or not");
+    }
+    flow.src = address("2001:db8::1");
+    CU_ASSERT(nfl_filter_match(filter, &flow));
+    nfl_filter_free(filter);
+    free(text);
+}
+
+static void test_the_number_of_values_is_limited(void)
+{
+    NFL_OPTS(nfl_filter_opts, opts, .max_values = 11);
+    nfl_filter *filter = NULL;
+    nfl_error err;
+    char *text = long_list(11);
+    CU_ASSERT_EQUAL(nfl_filter_new(text, &opts, &filter, &err), NFL_E_LIMIT);
+    CU_ASSERT_STRING_EQUAL(err.message, "filter has more than 11 values");
+    free(text);
+    text = long_list(10);
+    CU_ASSERT_EQUAL(nfl_filter_new(text, &opts, &filter, &err), NFL_OK);
+    nfl_filter_free(filter);
+    free(text);
+    filter = NULL;
+    text = long_list(70000); /* the default */
+    CU_ASSERT_EQUAL(nfl_filter_new(text, NULL, &filter, &err), NFL_E_LIMIT);
+    CU_ASSERT_PTR_NULL(filter);
+    free(text);
 }
 
 /* A flow written by an older library ends before fields that it did not know. */
@@ -513,5 +567,7 @@ NFL_SUITE("filter", {"a filter selects the flows it describes", test_a_filter_se
           {"null text matches all", test_null_text_matches_all},
           {"size and depth are limited", test_size_and_depth_are_limited},
           {"the caller's limit counts", test_the_callers_limit_counts},
+          {"lists of many thousand addresses", test_lists_of_many_thousand_addresses},
+          {"the number of values is limited", test_the_number_of_values_is_limited},
           {"short flows lack later fields", test_short_flows_lack_later_fields},
           {"running out of memory", test_running_out_of_memory})
