@@ -29,8 +29,8 @@ nfl_status nfl__filter_add_node(nfl_filter *filter, uint32_t op, uint32_t child,
     return NFL_OK;
 }
 
-nfl_status nfl__filter_add_leaf(nfl_filter *filter, uint32_t field, const nfl__filter_leaf *leaf,
-                                int unscaled, uint32_t *out, nfl_error *err)
+static nfl_status build_add_leaf(nfl_filter *filter, uint32_t field, const nfl__filter_leaf *leaf,
+                                 int unscaled, uint32_t *out, nfl_error *err)
 {
     const nfl_field_info *row = nfl__field_row(field);
     NFL_TRY(build_check_parts(filter, err));
@@ -51,7 +51,27 @@ nfl_status nfl__filter_add_leaf(nfl_filter *filter, uint32_t field, const nfl__f
     filter->reads |= made.reads;
     if (made.range_count > filter->max_ranges)
         filter->max_ranges = made.range_count;
-    return nfl__filter_add_node(filter, NFL__NODE_LEAF, (uint32_t)filter->leaf_count++, out, err);
+    *out = (uint32_t)filter->leaf_count++;
+    return NFL_OK;
+}
+
+nfl_status nfl__filter_add_leaf(nfl_filter *filter, uint32_t field, const nfl__filter_leaf *leaf,
+                                int unscaled, uint32_t *out, nfl_error *err)
+{
+    uint32_t made;
+    NFL_TRY(build_add_leaf(filter, field, leaf, unscaled, &made, err));
+    return nfl__filter_add_node(filter, NFL__NODE_LEAF, made, out, err);
+}
+
+nfl_status nfl__filter_add_order(nfl_filter *filter, uint32_t field, uint8_t orders, uint32_t other, int unscaled,
+                                 uint32_t *out, nfl_error *err)
+{
+    nfl__filter_leaf value = {0}, leaf = {0};
+    value.test = NFL__TEST_EXISTS;
+    leaf.test = NFL__TEST_FIELD;
+    leaf.orders = orders;
+    NFL_TRY(build_add_leaf(filter, other, &value, unscaled, &leaf.other, err));
+    return nfl__filter_add_leaf(filter, field, &leaf, unscaled, out, err);
 }
 
 nfl_status nfl__filter_add_range(nfl_filter *filter, const nfl__range *range, nfl_error *err)

@@ -14,6 +14,10 @@ nfl_status nfl__filter_add_node(nfl_filter *filter, uint32_t op, uint32_t child,
 nfl_status nfl__filter_add_leaf(nfl_filter *filter, uint32_t field, const nfl__filter_leaf *leaf,
                                 int unscaled, uint32_t *out, nfl_error *err);
 
+/* A leaf that compares two fields of the same kind and its node. orders: NFL__ORDER_* bits. */
+nfl_status nfl__filter_add_order(nfl_filter *filter, uint32_t field, uint8_t orders, uint32_t other, int unscaled,
+                                 uint32_t *out, nfl_error *err);
+
 /* A range behind the others. */
 nfl_status nfl__filter_add_range(nfl_filter *filter, const nfl__range *range, nfl_error *err);
 

@@ -70,7 +70,7 @@ static nfl_status parse_unknown(parse_state *p)
 
 /* --- Operands ---- */
 
-/* Append a word in lower case to a name, behind an underscore; 0 when it gets too long to be a name. */
+/* Append a word to a name, behind an underscore; 0 when it gets too long to be a name. */
 static int parse_join(char name[PARSE_NAME_SIZE], const nfl__token *word)
 {
     size_t len = strlen(name);
@@ -78,7 +78,8 @@ static int parse_join(char name[PARSE_NAME_SIZE], const nfl__token *word)
         return 0;
     if (len)
         name[len++] = '_';
-    memcpy(name + len, word->text, word->len);
+    for (uint32_t i = 0; i < word->len; i++)
+        name[len + i] = word->text[i] == '-' ? '_' : word->text[i]; /* icmp-type */
     name[len + word->len] = 0;
     return 1;
 }
@@ -302,7 +303,48 @@ static nfl_status parse_membership(parse_state *p, const parse_operand *operand,
     return parse_emit_ranges(p, operand, range_at, negated ? NFL__NODE_AND : NFL__NODE_OR, out);
 }
 
-/* What follows an operand: [sign] value, or [not] in list. `port != 80` means neither port is 80. */
+/* Numbers of any meaning compare; otherwise only what is of the same kind. */
+static int parse_is_comparable(const nfl_field_info *a, const nfl_field_info *b)
+{
+    int numbers = (a->kind == NFL_KIND_COUNTER || a->kind == NFL_KIND_NUMBER) &&
+                  (b->kind == NFL_KIND_COUNTER || b->kind == NFL_KIND_NUMBER);
+    return numbers || a->kind == b->kind;
+}
+
+/* `src_port = dst_port`: what follows the sign is a field and not a value. *found = 0, and nothing consumed, if not:
+ * a word that is both, as `domain`, is the value. */
+static nfl_status parse_other_field(parse_state *p, const parse_operand *operand, uint32_t sign, uint32_t *out, int *found)
+{
+    static const uint8_t orders[] = {NFL__ORDER_EQUAL,
+                                     NFL__ORDER_LESS | NFL__ORDER_GREATER,
+                                     NFL__ORDER_LESS,
+                                     NFL__ORDER_LESS | NFL__ORDER_EQUAL,
+                                     NFL__ORDER_GREATER,
+                                     NFL__ORDER_GREATER | NFL__ORDER_EQUAL}; /* from NFL__TOKEN_EQ on */
+    nfl__literal_type type = parse_literal_type(p, operand, NULL);
+    parse_state ahead = *p;
+    parse_operand other = {{0, 0}, 0, 0};
+    nfl__range ranges[NFL__LITERAL_RANGES];
+    uint32_t count;
+    nfl_error detail;
+    *found = 0;
+    if (p->token.kind != NFL__TOKEN_WORD || nfl__literal_parse(&type, &p->token, ranges, &count, &detail) == NFL_OK)
+        return NFL_OK;
+    NFL_TRY(parse_field_words(&ahead, &other, found));
+    if (!*found)
+        return NFL_OK;
+    const nfl_field_info *mine = parse_operand_row(operand), *theirs = parse_operand_row(&other);
+    if (operand->count != 1 || other.count != 1)
+        return parse_fail(p, "a value (only single fields such as 'src_port' compare with each other)");
+    if (!parse_is_comparable(mine, theirs))
+        return nfl__fail(p->err, NFL_E_SYNTAX, p->token.column, "found '%s', which is of another kind than '%s'",
+                         (const char *)theirs->name, (const char *)mine->name);
+    *p = ahead;
+    return nfl__filter_add_order(p->filter, operand->fields[0], orders[sign - NFL__TOKEN_EQ], other.fields[0], p->unscaled,
+                                 out, p->err);
+}
+
+/* What follows an operand: [sign] value, sign field, or [not] in list. `port != 80` means neither port is 80. */
 static nfl_status parse_comparison(parse_state *p, const parse_operand *operand, uint32_t *out)
 {
     uint32_t sign = p->token.kind;
@@ -318,8 +360,13 @@ static nfl_status parse_comparison(parse_state *p, const parse_operand *operand,
         return parse_membership(p, operand, 1, out);
     }
     int has_sign = sign >= NFL__TOKEN_EQ && sign <= NFL__TOKEN_GE;
-    if (has_sign)
+    if (has_sign) {
+        int found;
         NFL_TRY(parse_advance(p));
+        NFL_TRY(parse_other_field(p, operand, sign, out, &found));
+        if (found)
+            return NFL_OK;
+    }
     size_t range_at = p->filter->range_count;
     NFL_TRY(parse_value(p, operand));
     if (!has_sign && parse_operand_row(operand)->kind == NFL_KIND_FLAGS)

@@ -157,6 +157,7 @@ static const struct {
     {"UDP OR ICMP", DNS | PING},
     {"icmp_type 8", PING},
     {"icmp type = 8 and icmp code 0", PING},
+    {"icmp-type 8 and icmp-code = 0", PING},
     /* ports */
     {"port 443", WEB},
     {"dst port https", WEB},
@@ -247,6 +248,19 @@ static const struct {
     {"last < -1h", V6},
     {"received 1795428000", ALL},
     {"first < now", ALL & ~DNS},
+    /* two fields */
+    {"src_port > dst_port", WEB | DNS | V6},
+    {"src port <= dst port", 0},
+    {"not src port > dst port", PING | BARE},
+    {"src < dst", WEB | V6},
+    {"src ge dst ip", DNS | PING},
+    {"first = last", DNS | PING},
+    {"first != last and tcp", WEB | V6},
+    {"in_if < out_if", WEB},
+    {"bytes = bytes", ALL & ~BARE},
+    {"bytes > bpp", WEB | PING}, /* scaled: 84000 against 84 */
+    {"bps > pps", WEB | DNS | V6 | PING},
+    {"port = domain", DNS}, /* the service, not the field */
     /* presence */
     {"exists src_as", WEB},
     {"exists as", WEB},
@@ -364,6 +378,11 @@ static const struct {
     {"tcp # udp", 4, "'#' has no meaning here"},
     {"tcp \x80", 4, "byte 0x80 has no meaning here"},
     {"src '10.1.1.1", 4, "quoted text does not end"},
+    {"src_port = dst", 11, "found 'dst', which is of another kind than 'src_port'"},
+    {"port = src_port", 7, "only single fields"},
+    {"src = port", 6, "only single fields"},
+    {"first < duration", 8, "of another kind"},
+    {"src = in [10/8]", 6, "an address or prefix"},
     {"bytes > ''", 8, "a value expected"},
 };
 
@@ -545,7 +564,7 @@ static nfl_status compile_and_match(const nfl_alloc *alloc, void *ctx)
     NFL_OPTS(nfl_filter_opts, opts, .alloc = alloc);
     nfl_filter *filter = NULL;
     nfl_error err;
-    nfl_status status = nfl_filter_new("(src net 10/8 or not port in (80,443)) and bytes > 1k and flags S",
+    nfl_status status = nfl_filter_new("(src net 10/8 or not port in (80,443)) and bytes > 1k and flags S and src_port > dst_port",
                                        &opts, &filter, &err);
     if (status == NFL_OK)
         CU_ASSERT(nfl_filter_match(filter, ctx));
