@@ -124,6 +124,7 @@ step 'e2e daemon' python_tests tests/e2e/netflowd_test.py
 step 'e2e softflowd' python_tests tests/e2e/softflowd_test.py
 step 'e2e dashboard' tests/e2e/dashboard/run.sh
 step 'e2e encoder peers' python_tests tests/e2e/encoder_test.py
+step 'e2e nfdump filters' python_tests tests/e2e/nfdump_filter_test.py
 step 'e2e quickstart' env NETFLOW_PORT=0 NETFLOW_HTTP_PORT=0 examples/quickstart.sh --once
 step 'corpus' python_tests tests/corpus/run_corpus.py
 step 'build asan' build asan

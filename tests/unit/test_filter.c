@@ -122,6 +122,18 @@ static const struct {
     {"net 10/8", WEB | DNS | PING},
     {"src net 10.0.0.0/8", WEB | DNS},
     {"src net 172.16/12", PING},
+    {"net 10.0.0.0 255.0.0.0", WEB | DNS | PING},
+    {"src net 10.9.9.9 255.0.0.0 and udp", DNS},
+    {"dst net 10.1.2.0 255.255.255.0", PING},
+    {"net 10.1.2.3 255.255.255.255", WEB | DNS | PING},
+    {"net 0.0.0.0 0.0.0.0", WEB | DNS | PING},
+    {"src and dst net 10.0.0.0 255.0.0.0", DNS},
+    {"exporter net 192.0.0.0 255.255.0.0", ALL & ~BARE},
+    {"net 10.1.2.3 192.0.2.80", WEB},       /* no mask: another address */
+    {"ip 10.1.2.3 255.0.0.0", 0},           /* only behind `net` */
+    {"net 10/8 255.255.255.0", 0},          /* has its length already */
+    {"net 10.1.2.3 255.0.255.0", 0},        /* not ones and then zeros */
+    {"net 2001:db8:: 255.0.0.0", 0},        /* of another family */
     {"172.16.0.0/12", PING},
     {"ip in [192.0.2.80, 2001:db8::/32, 172.16/12]", WEB | V6 | PING},
     {"ip in (192.0.2.80 172.16/12)", WEB | PING},
@@ -208,6 +220,14 @@ static const struct {
     {"tcp_flags AS", WEB},
     {"tcp flags SA", WEB},
     {"flags S and not flags AF", V6},
+    {"flags S and not flags AR", V6},           /* none of them */
+    {"flags S and not flags AFRPU", V6},        /* only SYN */
+    {"not flags AR", ALL & ~WEB},
+    {"not (flags AR)", ALL},                    /* not all of them */
+    {"not not flags AR", 0},
+    {"not not not flags AR", ALL & ~WEB},
+    {"not (tcp and not flags AR)", ALL & ~V6},
+    {"not flags = SA", ALL},
     {"flags = S", V6},
     {"flags in [S, SA]", V6},
     {"flags 0x12", WEB},
@@ -238,6 +258,11 @@ static const struct {
     {"app 393659", WEB}, /* 6 << 16 | 443 */
     {"port in (1-100, 50-60, 90-443)", WEB | DNS | V6},
     {"version 9", ALL},
+    {"in src mac 00:11:22:aa:bb:cc", WEB},
+    {"flow 1", ALL},
+    {"observation domain id 0", ALL},
+    {"next ip 10.0.0.1 or bgpnext ip 10.0.0.1", 0},
+    {"absent mask and absent nip and absent xport", ALL},
     {"sampling > 1", PING},
     /* times */
     {"first >= 2026-11-23T10:00Z", ALL & ~V6},
