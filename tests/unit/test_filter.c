@@ -1,5 +1,6 @@
 #include <CUnit/Basic.h>
 
+#include "record/fields.h"
 #include "support.h"
 
 #include <netflow/filter.h>
@@ -428,6 +429,37 @@ static void test_errors_point_at_the_place(void)
     }
 }
 
+/* Each word of a list, as `exists word` with underscores, hyphens and spaces. */
+static unsigned check_names(const char *list)
+{
+    unsigned words = 0;
+    for (const char *word = list; *word; words++) {
+        size_t len = strcspn(word, " ");
+        for (const char *between = "_- "; *between; between++) {
+            char text[80];
+            nfl_filter *filter = NULL;
+            snprintf(text, sizeof text, "exists %.*s", (int)len, word);
+            for (char *c = text; *c; c++)
+                *c = *c == '_' ? *between : *c;
+            NFL_CHECK(text, compile(text, &filter, NULL) == NFL_OK);
+            nfl_filter_free(filter);
+        }
+        word += len;
+        word += *word == ' ';
+    }
+    return words;
+}
+
+static void test_every_field_is_known_by_all_its_names(void)
+{
+    unsigned names = 0;
+    const nfl_field_info *row;
+    for (uint32_t i = 0; (row = nfl__field_at(i)) != NULL; i++)
+        if (row->field != NFL_FIELD_TIME)
+            names += check_names(row->name) + check_names(row->aliases);
+    CU_ASSERT(names > 80);
+}
+
 static void test_relative_times_need_a_now(void)
 {
     nfl_filter *filter = NULL;
@@ -607,6 +639,7 @@ static void test_running_out_of_memory(void)
 
 NFL_SUITE("filter", {"a filter selects the flows it describes", test_a_filter_selects_the_flows_it_describes},
           {"errors point at the place", test_errors_point_at_the_place},
+          {"every field is known by all its names", test_every_field_is_known_by_all_its_names},
           {"relative times need a now", test_relative_times_need_a_now},
           {"null text matches all", test_null_text_matches_all},
           {"size and depth are limited", test_size_and_depth_are_limited},
