@@ -1,4 +1,4 @@
-/* netflow info, netflow verify: what is in a store, and whether it can be read. */
+/* netflow info, verify, repair: what is in a store, whether it can be read, and saving what can. */
 #include "commands.h"
 #include "facts.h"
 #include "report.h"
@@ -60,4 +60,27 @@ int command_verify(const options *given)
     };
     facts_print(facts, sizeof facts / sizeof *facts, given->format);
     return report_output(status == NFL_OK ? EXIT_DONE : EXIT_FAILED);
+}
+
+int command_repair(const options *given)
+{
+    nfl_error err;
+    NFL_OPTS(nfl_repair_report, report, .flows = 0);
+    if (nfl_store_repair(given->store, &report, &err) < 0) {
+        complain_about(given->store, &err);
+        return EXIT_FAILED;
+    }
+    const fact facts[] = {
+        {"store", "store", FACT_TEXT, 0, given->store},
+        {"result", "result", FACT_TEXT, 0, report.first_problem[0] ? "repaired" : "was good"},
+        {"manifest_rebuilt", "manifest made anew", FACT_TROUBLE, report.manifest_rebuilt, NULL},
+        {"segments", "segments", FACT_COUNT, report.segments, NULL},
+        {"damaged_segments", "segments with damage, kept aside", FACT_TROUBLE, report.damaged_segments, NULL},
+        {"missing_segments", "segments missing", FACT_TROUBLE, report.missing_segments, NULL},
+        {"flows", "flow records in segments", FACT_COUNT, report.flows, NULL},
+        {"lost_flows", "flow records lost", FACT_TROUBLE, report.lost_flows, NULL},
+        {"first_problem", "first problem", FACT_TEXT, 0, report.first_problem},
+    };
+    facts_print(facts, sizeof facts / sizeof *facts, given->format);
+    return report_output(EXIT_DONE);
 }

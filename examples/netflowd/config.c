@@ -17,6 +17,8 @@ static const char config_help[] =
     "  --http ADDR:PORT        dashboard and API (127.0.0.1:8080)\n"
     "  --http-name NAME        further host name by which browsers call the dashboard; may be repeated\n"
     "  --keep DAYS             drop flows after so many days (keep all)\n"
+    "  --max-size SIZE         drop the oldest flows when the store takes more: 500G (no limit)\n"
+    "  --min-free SIZE         drop the oldest flows when the disk has less left: 20G (no limit)\n"
     "  --dns-server ADDR:PORT  ask this server for names (as the system is set up)\n"
     "  --config FILE           lines 'name = value' with the names above, without dashes\n"
     "  --help, --version\n"
@@ -92,6 +94,33 @@ static int config_set_keep(config *c, const char *value)
     return 1;
 }
 
+/* A number of bytes with k, M, G or T behind it (powers of 1000). */
+static int config_size(const char *value, uint64_t *size)
+{
+    static const char units[] = "kMGT";
+    char *rest;
+    errno = 0;
+    unsigned long long number = strtoull(value, &rest, 10);
+    uint64_t unit = 1;
+    const char *found = *rest ? strchr(units, *rest) : NULL;
+    for (const char *u = units; found && u <= found; u++)
+        unit *= 1000;
+    if (*value < '1' || *value > '9' || errno || (found ? rest[1] : *rest) || number > UINT64_MAX / unit)
+        return 0;
+    *size = number * unit;
+    return 1;
+}
+
+static int config_set_max_size(config *c, const char *value)
+{
+    return config_size(value, &c->max_size);
+}
+
+static int config_set_min_free(config *c, const char *value)
+{
+    return config_size(value, &c->min_free);
+}
+
 static const struct {
     const char *name;
     int (*set)(config *c, const char *value);
@@ -102,6 +131,8 @@ static const struct {
     {"http-name", config_set_http_name, "empty, too long or too many http names:"},
     {"store", config_set_store, "empty or too long store directory:"},
     {"keep", config_set_keep, "keep wants days from 1 to 36500, not"},
+    {"max-size", config_set_max_size, "max-size wants bytes such as 500G, not"},
+    {"min-free", config_set_min_free, "min-free wants bytes such as 20G, not"},
     {"dns-server", config_set_dns_server, "empty or too long dns server:"},
 };
 
@@ -230,6 +261,10 @@ static void config_overlay(config *c, const config *above)
     config_take(c->dns_server, above->dns_server, sizeof c->dns_server);
     if (above->keep_days)
         c->keep_days = above->keep_days;
+    if (above->max_size)
+        c->max_size = above->max_size;
+    if (above->min_free)
+        c->min_free = above->min_free;
 }
 
 static int config_print_and_stop(const char *argument)

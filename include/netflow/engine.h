@@ -45,6 +45,8 @@ typedef struct nfl_engine_opts {
     uint64_t seed;          /**< Secret of all hash tables whose own options give none. */
     uint32_t keep_s;        /**< Flows older than this are expired; 0 = never. */
     uint32_t reserved;      /**< 0. */
+    uint64_t max_store_bytes; /**< The oldest segments go when all take more than this; 0 = no limit. */
+    uint64_t min_free_bytes;  /**< The oldest segments go when the file system has less left; 0 = no limit. */
 } nfl_engine_opts;
 
 /**

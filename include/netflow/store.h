@@ -192,6 +192,7 @@ typedef struct nfl_retention {
  * @retval  NFL_OK       Done: the limits are kept.
  * @retval  NFL_PENDING  Done, but holds or unsealed flows keep more than the limits allow.
  * @retval  NFL_E_IO     Some remain; call again.
+ * @retval  NFL_E_BUSY   Holds are being changed just now: call again.
  * @retval  NFL_E_STATE  Opened read-only.
  * @retval  NFL_E_NOMEM  Nothing was dropped.
  * @since 0.1
@@ -226,16 +227,17 @@ typedef struct nfl_hold {
 /**
  * @brief   Mark flows that must not be dropped. A hold of the same name is replaced.
  *
- * Durable when this returns; every segment that has such a flow stays as a whole until the hold is released.
+ * Durable when this returns; every segment that has such a flow stays as a whole until the hold is released. This works
+ * through a handle opened for reading, too: the writer is often another process, which heeds the hold from then on.
  *
- * @param   store  File store opened for writing.
+ * @param   store  File store.
  * @param   hold   Times, name, note.
  * @param[out] err Detail on failure; may be NULL.
  * @retval  NFL_OK             Marked.
  * @retval  NFL_E_ARG          No name or a wrong one, control characters, or from_us not before to_us.
  * @retval  NFL_E_LIMIT        There are 1024 holds.
  * @retval  NFL_E_IO           Not written: the holds are as before.
- * @retval  NFL_E_STATE        Opened read-only.
+ * @retval  NFL_E_BUSY         Somebody changes holds or drops flows just now: try again.
  * @retval  NFL_E_UNSUPPORTED  Not a file store.
  * @since 0.1
  */
@@ -325,6 +327,39 @@ NFL_API NFL_MUST_USE nfl_status nfl_store_query(nfl_store *store, const nfl_quer
  */
 NFL_API NFL_MUST_USE nfl_status nfl_store_verify(nfl_store *store, nfl_verify_report *out,
                                                  nfl_error *err);
+
+/** What nfl_store_repair() found and did. */
+typedef struct nfl_repair_report {
+    uint32_t struct_size;      /**< Set by the caller before the call. */
+    uint32_t manifest_rebuilt; /**< 1 = made anew from the files there are. */
+    uint64_t segments;         /**< There now. */
+    uint64_t damaged_segments; /**< Whose flows were lost in parts or all; the old file is kept as `<id>.nfs.damaged`. */
+    uint64_t missing_segments; /**< That the manifest named and that are not there. */
+    uint64_t flows;            /**< In segments now. */
+    uint64_t lost_flows;       /**< That are known to be lost. */
+    char first_problem[240];   /**< What, where; empty when all was well. */
+} nfl_repair_report;
+
+/**
+ * @brief   Save what is intact in a damaged store, and tell what is lost.
+ *
+ * Every block of every segment is read. A segment with damage is written anew from its good blocks; a manifest that cannot
+ * be read is made anew from the segments and the journal found on disk. Damaged files are kept aside, nothing else is deleted.
+ * A sound store stays as it is. Whatever interrupts it, it may be run again.
+ *
+ * @param   uri   "file:DIR" or a path. No other process may write to it.
+ * @param[out] out Report; set `struct_size` before the call.
+ * @param[out] err Detail on failure; may be NULL.
+ * @retval  NFL_OK             The store can be used; the report says what was lost.
+ * @retval  NFL_E_NOT_FOUND    There is no store, not even a part of one.
+ * @retval  NFL_E_BUSY         Another process writes to it.
+ * @retval  NFL_E_VERSION      Written by a newer library: left as it is.
+ * @retval  NFL_E_UNSUPPORTED  Not a file store.
+ * @retval  NFL_E_IO           Reading or writing failed: run it again when the disk is sound.
+ * @retval  NFL_E_NOMEM        Out of memory.
+ * @since 0.1
+ */
+NFL_API NFL_MUST_USE nfl_status nfl_store_repair(const char *uri, nfl_repair_report *out, nfl_error *err);
 
 /**
  * @brief   Sizes and times.

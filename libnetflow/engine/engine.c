@@ -45,7 +45,8 @@ struct nfl_engine {
     nfl_usec last_flush_us;
     uint32_t flushes;
     nfl_usec keep_us;
-    nfl_usec last_expire_us;
+    nfl_retention retention; /* limits but age */
+    nfl_usec last_retain_us;
 };
 
 static nfl_status engine_open_parser(nfl_engine *engine, const nfl_engine_opts *opts, nfl_error *err)
@@ -98,6 +99,8 @@ static nfl_status engine_open(nfl_engine *engine, const nfl_engine_opts *opts, n
 {
     engine->flush_us = (opts->flush_ms ? opts->flush_ms : 1000) * INT64_C(1000);
     engine->keep_us = opts->keep_s * INT64_C(1000000);
+    engine->retention = (nfl_retention){.struct_size = sizeof engine->retention, .max_bytes = opts->max_store_bytes,
+                                        .min_free_bytes = opts->min_free_bytes};
     NFL_TRY(engine_open_parser(engine, opts, err));
     NFL_TRY(engine_open_watch(engine, opts, err));
     NFL_TRY(engine_open_tops(engine, opts, err));
@@ -218,13 +221,16 @@ nfl_status nfl_engine_feed(nfl_engine *engine, const nfl_ip *exporter, nfl_usec 
     return engine_store_rows(engine, err);
 }
 
-static nfl_status engine_expire(nfl_engine *engine, nfl_usec now_us, nfl_error *err)
+/* What is too old or too much goes, once a minute. That holds keep some of it is no failure. */
+static nfl_status engine_retain(nfl_engine *engine, nfl_usec now_us, nfl_error *err)
 {
     const nfl_usec every_us = INT64_C(60000000);
-    if (engine->keep_us == 0 || now_us - engine->last_expire_us < every_us)
+    nfl_retention wanted = engine->retention;
+    if ((!engine->keep_us && !wanted.max_bytes && !wanted.min_free_bytes) || now_us - engine->last_retain_us < every_us)
         return NFL_OK;
-    NFL_TRY(nfl_store_expire(engine->store, now_us - engine->keep_us, err));
-    engine->last_expire_us = now_us;
+    wanted.before_us = engine->keep_us ? now_us - engine->keep_us : 0;
+    NFL_TRY(nfl_store_retain(engine->store, &wanted, err));
+    engine->last_retain_us = now_us;
     return NFL_OK;
 }
 
@@ -249,7 +255,7 @@ nfl_status nfl_engine_advance(nfl_engine *engine, nfl_usec now_us, nfl_error *er
         NFL_TRY(nfl_store_sync(engine->store, level, err));
         engine->last_flush_us = now_us;
     }
-    NFL_TRY(engine_expire(engine, now_us, err));
+    NFL_TRY(engine_retain(engine, now_us, err));
     return engine_compact(engine, err);
 }
 

@@ -2,7 +2,7 @@
 
 #include "base/error.h"
 #include "base/hash.h"
-#include "store/addresses.h"
+#include "store/address_dict.h"
 
 enum {
     PAGE = NFL__NUMBERS_PAGE,
@@ -56,7 +56,7 @@ static void index_mark(uint8_t *sides, const uint32_t *codes, const nfl__column 
             sides[codes[i]] |= (uint8_t)bit;
 }
 
-static void index_merge(nfl__index_builder *b, const nfl__addresses *block, uint64_t bit)
+static void index_merge(nfl__index_builder *b, const nfl__address_dict *block, uint64_t bit)
 {
     const nfl__index_entry *old = b->entries[0], *end = old + b->count;
     nfl__index_entry *to = b->entries[1];
@@ -87,7 +87,7 @@ static void index_merge(nfl__index_builder *b, const nfl__addresses *block, uint
 int nfl__index_builder_add(nfl__index_builder *b, const nfl__encoder *encoder, const nfl__batch *block)
 {
     const uint32_t *codes[2];
-    const nfl__addresses *sides = nfl__encoder_sides(encoder, codes);
+    const nfl__address_dict *sides = nfl__encoder_sides(encoder, codes);
     if (!nfl__grow(b->memory, (void **)&b->entries[1], &b->capacity[1], b->count + sides->count, sizeof **b->entries) ||
         !nfl__grow(b->memory, (void **)&b->sides, &b->sides_capacity, (size_t)sides->count + 1, 1))
         return 0;

@@ -28,6 +28,7 @@ nfl_status nfl__memory_store_open(const nfl_store_opts *opts, void **self, const
                                   nfl_error *err);
 nfl_status nfl__file_store_open(const char *path, const nfl_store_opts *opts, void **self,
                                 const nfl__store_ops **ops, nfl_error *err);
+nfl_status nfl__file_store_repair(const char *path, nfl_repair_report *out, nfl_error *err);
 nfl_status nfl__host_store_open(const nfl_store_opts *opts, void **self, const nfl__store_ops **ops,
                                 nfl_error *err);
 

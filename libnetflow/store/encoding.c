@@ -1,7 +1,7 @@
 #include "store/encoding.h"
 
 #include "record/fields.h"
-#include "store/addresses.h"
+#include "store/address_dict.h"
 
 enum {
     CODES_MAX = 65536,      /* positions in a dictionary are 16 bits in memory */
@@ -24,7 +24,7 @@ struct nfl__encoder {
     uint64_t *others;  /* differences; the larger ones of a pair */
     uint64_t *map;     /* FOLLOWS: value by position */
     uint64_t *mapped;  /* bitmap: which have one */
-    nfl__addresses addresses[DICTIONARIES];
+    nfl__address_dict addresses[DICTIONARIES];
 
     /* the block */
     const nfl__batch *block;
@@ -66,7 +66,7 @@ void nfl__encoder_free(nfl__encoder *e, nfl__memory *memory)
     nfl__delete(memory, e->map, (size_t)2 * e->capacity, sizeof *e->map);
     nfl__delete(memory, e->mapped, (size_t)2 * e->capacity / 64 + 1, sizeof *e->mapped);
     for (int i = 0; i < DICTIONARIES; i++)
-        nfl__addresses_free(&e->addresses[i], memory);
+        nfl__address_dict_free(&e->addresses[i], memory);
     nfl__delete(memory, e, 1, sizeof *e);
 }
 
@@ -82,7 +82,7 @@ nfl__encoder *nfl__encoder_new(nfl__memory *memory, uint32_t rows)
     good &= (e->map = nfl__new(memory, (size_t)2 * rows, sizeof *e->map)) != NULL;
     good &= (e->mapped = nfl__new(memory, (size_t)2 * rows / 64 + 1, sizeof *e->mapped)) != NULL;
     for (int i = 0; i < DICTIONARIES; i++)
-        good &= nfl__addresses_init(&e->addresses[i], memory, rows);
+        good &= nfl__address_dict_init(&e->addresses[i], memory, rows);
     if (good)
         return e;
     nfl__encoder_free(e, memory);
@@ -129,13 +129,13 @@ static void encoding_collect_sides(nfl__encoder *e)
             sides[i].valid = NULL;
     e->addresses[SIDES].count = 0;
     if (has_src || has_dst)
-        nfl__addresses_collect(&e->addresses[SIDES], &sides[has_src ? 0 : 1], has_src && has_dst ? &sides[1] : NULL, e->block->rows);
+        nfl__address_dict_collect(&e->addresses[SIDES], &sides[has_src ? 0 : 1], has_src && has_dst ? &sides[1] : NULL, e->block->rows);
     e->sides_ready = encoding_share_rows(e, NFL_FIELD_SRC, NFL_FIELD_DST) && e->addresses[SIDES].count <= CODES_MAX;
 }
 
-const struct nfl__addresses *nfl__encoder_sides(const nfl__encoder *e, const uint32_t *codes[2])
+const struct nfl__address_dict *nfl__encoder_sides(const nfl__encoder *e, const uint32_t *codes[2])
 {
-    const nfl__addresses *sides = &e->addresses[SIDES];
+    const nfl__address_dict *sides = &e->addresses[SIDES];
     int has_src = e->block->columns[NFL_FIELD_SRC].form == NFL__COLUMN_PLAIN;
     codes[0] = has_src ? sides->codes[0] : NULL;
     codes[1] = e->block->columns[NFL_FIELD_DST].form != NFL__COLUMN_PLAIN ? NULL : sides->codes[has_src];
@@ -146,7 +146,7 @@ static void encoding_collect_exporter(nfl__encoder *e)
 {
     e->exporter_ready = encoding_is_all_valid(e, NFL_FIELD_EXPORTER);
     if (e->exporter_ready)
-        nfl__addresses_collect(&e->addresses[EXPORTER], &e->block->columns[NFL_FIELD_EXPORTER], NULL, e->block->rows);
+        nfl__address_dict_collect(&e->addresses[EXPORTER], &e->block->columns[NFL_FIELD_EXPORTER], NULL, e->block->rows);
 }
 
 void nfl__encoder_start(nfl__encoder *e, const nfl__batch *block)
@@ -269,8 +269,8 @@ static int encoding_write_pair(nfl__encoder *e, uint32_t field, unsigned how, nf
 {
     uint32_t rows = e->block->rows;
     if (field == NFL_FIELD_SRC) {
-        nfl__addresses *sides = &e->addresses[SIDES];
-        if (!nfl__addresses_write(sides, e->work, how, out))
+        nfl__address_dict *sides = &e->addresses[SIDES];
+        if (!nfl__address_dict_write(sides, e->work, how, out))
             return 0;
         for (uint32_t i = 0; i < rows; i++) {
             e->numbers[i] = sides->codes[0][i];
@@ -297,12 +297,12 @@ static int encoding_all_equal(const uint64_t *numbers, uint32_t rows)
 static int encoding_write_addresses(nfl__encoder *e, uint32_t field, unsigned how, nfl__buffer *out, nfl__chunk_form *form)
 {
     int known = field == NFL_FIELD_EXPORTER && e->exporter_ready;
-    nfl__addresses *a = &e->addresses[known ? EXPORTER : OTHER];
+    nfl__address_dict *a = &e->addresses[known ? EXPORTER : OTHER];
     nfl__column column = e->block->columns[field];
     if (encoding_is_all_valid(e, field))
         column.valid = NULL;
     if (!known)
-        nfl__addresses_collect(a, &column, NULL, e->block->rows);
+        nfl__address_dict_collect(a, &column, NULL, e->block->rows);
     if (a->count == 1) {
         uint8_t *dst = nfl__buffer_room(out, sizeof *a->sorted);
         if (dst)
@@ -313,7 +313,7 @@ static int encoding_write_addresses(nfl__encoder *e, uint32_t field, unsigned ho
     form->encoding = NFL__ENCODING_ADDRESSES;
     for (uint32_t i = 0; i < e->block->rows; i++)
         e->numbers[i] = a->codes[0][i];
-    return nfl__addresses_write(a, e->work, how, out) && nfl__numbers_write(e->work, e->numbers, e->block->rows, how, out);
+    return nfl__address_dict_write(a, e->work, how, out) && nfl__numbers_write(e->work, e->numbers, e->block->rows, how, out);
 }
 
 /* --- what follows from an address --- */

@@ -73,8 +73,8 @@ void nfl__encoder_start(nfl__encoder *encoder, const nfl__batch *block);
 
 /* The distinct source and destination addresses of the block; codes[0] and codes[1]: for each row the position of its source and
  * destination among them (that of a row before, if it has none), NULL if no row has one. */
-struct nfl__addresses;
-const struct nfl__addresses *nfl__encoder_sides(const nfl__encoder *encoder, const uint32_t *codes[2]);
+struct nfl__address_dict;
+const struct nfl__address_dict *nfl__encoder_sides(const nfl__encoder *encoder, const uint32_t *codes[2]);
 
 /* Append the chunk of a column that is not NULL to `out`. Planes: make it larger, but better to compress. PARTNER
  * appends nothing: its chunk is that of the reference. 0 when out of memory. */

@@ -267,6 +267,8 @@ static nfl_status compact_finish(nfl__file_store *s, nfl_error *err)
     const nfl__buffer *bytes;
     if (c->columns->rows)
         NFL_TRY(nfl__segment_add(c->builder, c->columns, err));
+    for (size_t i = 0; i < c->run_count; i++)
+        NFL_TRY(nfl__segment_comes_from(c->builder, c->run[i].id, err));
     NFL_TRY(nfl__segment_finish(c->builder, &bytes, &entry.extent, &entry.digest, err));
     entry.bytes = bytes->len;
     NFL_TRY(nfl__file_write_segment(s, &entry, bytes, err));

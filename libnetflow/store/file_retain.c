@@ -3,6 +3,8 @@
 #include "store/file_store.h"
 #include "store/holds.h"
 
+#include <errno.h>
+
 /* What a run of retention knows while it looks at the segments, oldest first. */
 typedef struct retain_state {
     const nfl_retention *wanted;
@@ -90,6 +92,21 @@ static nfl_status retain_run(nfl__file_store *s, retain_state *state, nfl__manif
     return retain_falls_short(s, state) ? NFL_PENDING : NFL_OK;
 }
 
+/* Holds do not change while flows are dropped by what they say. *file: to be closed afterwards. */
+static nfl_status retain_lock(nfl__file_store *s, int *file, nfl_error *err)
+{
+    *file = s->files->open(s->files->ctx, s->root, "lock", NFL__FILE_WRITE);
+    if (*file < 0)
+        return nfl__fail_io(err, -*file, "open lock");
+    int result = s->files->lock(s->files->ctx, *file, NFL__LOCK_HOLDS, 1, NFL__LOCK_EXCLUSIVE);
+    if (result == 0)
+        return NFL_OK;
+    s->files->close(s->files->ctx, *file);
+    if (result == -EAGAIN)
+        return nfl__fail(err, NFL_E_BUSY, NFL_NO_OFFSET, "holds are being changed or flows dropped just now");
+    return nfl__fail_io(err, -result, "lock holds");
+}
+
 nfl_status nfl__file_retain(void *self, const nfl_retention *wanted, nfl_error *err)
 {
     nfl__file_store *s = self;
@@ -99,7 +116,10 @@ nfl_status nfl__file_retain(void *self, const nfl_retention *wanted, nfl_error *
     kept.count = kept.capacity = 0;
     if (kept.expired_before_us < wanted->before_us)
         kept.expired_before_us = wanted->before_us;
+    int lock;
+    NFL_TRY(retain_lock(s, &lock, err));
     nfl_status status = retain_run(s, &state, &kept, &dropped, err);
+    s->files->close(s->files->ctx, lock);
     nfl__manifest_free(&kept, &s->memory);
     nfl__manifest_free(&dropped, &s->memory);
     nfl__holds_free(&state.holds, &s->memory);
@@ -109,7 +129,11 @@ nfl_status nfl__file_retain(void *self, const nfl_retention *wanted, nfl_error *
 nfl_status nfl__file_hold(void *self, const nfl_hold *hold, const char *name, nfl_error *err)
 {
     nfl__file_store *s = self;
-    return nfl__holds_change(s->files, s->root, hold, name, &s->memory, err);
+    int lock;
+    NFL_TRY(retain_lock(s, &lock, err));
+    nfl_status status = nfl__holds_change(s->files, s->root, hold, name, &s->memory, err);
+    s->files->close(s->files->ctx, lock);
+    return status;
 }
 
 nfl_status nfl__file_get_hold(void *self, size_t i, nfl_hold *out, nfl_error *err)

@@ -103,7 +103,12 @@ static nfl_status file_seal_rows(nfl__file_store *s, nfl_error *err)
         blocks--;
     if (!s->builder && !(s->builder = nfl__segment_builder_new(&s->memory.alloc)))
         return nfl__fail_nomem(err, 0);
-    NFL_TRY(nfl__segment_build(s->builder, s->rows.blocks, blocks, NFL__SEGMENT_FAST, &bytes, &entry.extent, &entry.digest, err));
+    NFL_TRY(nfl__segment_start(s->builder, NFL__SEGMENT_FAST, err));
+    for (size_t i = 0; i < blocks; i++)
+        NFL_TRY(nfl__segment_add(s->builder, s->rows.blocks[i], err));
+    if (s->manifest.journal_id)
+        NFL_TRY(nfl__segment_comes_from(s->builder, s->manifest.journal_id, err));
+    NFL_TRY(nfl__segment_finish(s->builder, &bytes, &entry.extent, &entry.digest, err));
     entry.bytes = bytes->len;
     NFL_TRY(nfl__file_write_segment(s, &entry, bytes, err));
     if (file_has_journal(s))
@@ -645,15 +650,47 @@ static void file_init(nfl__file_store *s, const nfl__files *files, const nfl_sto
     s->rows.block_rows = s->segment_rows < NFL__BATCH_ROWS ? s->segment_rows : NFL__BATCH_ROWS;
 }
 
-static nfl_status file_open(nfl__file_store *s, const char *path, nfl_error *err)
+static nfl_status file_open_root(nfl__file_store *s, const char *path, int create, nfl_error *err)
 {
-    int create = (s->flags & NFL_STORE_CREATE) && !(s->flags & NFL_STORE_READ_ONLY);
     s->root = s->files->open_root(s->files->ctx, path, create);
     if (s->root == -ENOENT)
         return nfl__fail(err, NFL_E_NOT_FOUND, NFL_NO_OFFSET, "%.160s: there is no store", path);
     if (s->root < 0)
         return nfl__fail_io(err, -s->root, "open %.160s", path);
-    return s->flags & NFL_STORE_READ_ONLY ? file_open_reader(s, err) : file_open_writer(s, path, err);
+    return NFL_OK;
+}
+
+static nfl_status file_open(nfl__file_store *s, const char *path, nfl_error *err)
+{
+    int read_only = (int)(s->flags & NFL_STORE_READ_ONLY);
+    NFL_TRY(file_open_root(s, path, !read_only && s->flags & NFL_STORE_CREATE, err));
+    return read_only ? file_open_reader(s, err) : file_open_writer(s, path, err);
+}
+
+nfl_status nfl__file_store_open_locked(const nfl__files *files, const char *path, nfl__file_store **out, nfl_error *err)
+{
+    const nfl_store_opts opts = {.struct_size = sizeof opts};
+    nfl__memory memory;
+    nfl__memory_init(&memory, NULL, 0);
+    nfl__file_store *s = nfl__new(&memory, 1, sizeof *s);
+    if (!s)
+        return nfl__fail_nomem(err, sizeof *s);
+    s->memory = memory;
+    file_init(s, files, &opts);
+    nfl_status status = file_open_root(s, path, 0, err);
+    if (status == NFL_OK)
+        status = file_lock(s, path, err);
+    if (status == NFL_OK)
+        *out = s;
+    else
+        nfl__file_store_close_locked(s);
+    return status;
+}
+
+void nfl__file_store_close_locked(nfl__file_store *s)
+{
+    s->manifest.next_id = 0; /* nothing to sync */
+    file_close(s);
 }
 
 nfl_status nfl__file_store_open_with(const nfl__files *files, const char *path, const nfl_store_opts *opts, void **self,

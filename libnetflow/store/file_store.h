@@ -21,7 +21,7 @@
  * names the new one; the files of the old ones stay until nobody reads a state that names them.
  *
  * Locks, on bytes of DIR/lock: 0 the writer's, exclusive; 1 shared, while a reader takes its snapshot; 2 + generation shared, as
- * long as somebody reads that state. The kernel drops the locks of a dead process.
+ * long as somebody reads that state; 2^62 exclusive, while holds are changed or flows dropped. The kernel drops the locks of a dead process.
  *
  * Reading. A snapshot is the manifest and the whole frames of the journal it names. The journal being gone means that
  * the manifest was replaced meanwhile: read it again. No lock is taken. The writer's own handle reads its memory.
@@ -55,6 +55,7 @@ void nfl__row_blocks_free(nfl__row_blocks *blocks);
 
 /* Bytes of DIR/lock. */
 enum { NFL__LOCK_WRITER = 0, NFL__LOCK_SNAPSHOT = 1, NFL__LOCK_READERS = 2 };
+#define NFL__LOCK_HOLDS (UINT64_C(1) << 62)
 
 typedef struct nfl__compaction nfl__compaction;
 
@@ -79,6 +80,13 @@ typedef struct nfl__file_store {
 /* As nfl__file_store_open(), over other file operations. */
 nfl_status nfl__file_store_open_with(const nfl__files *files, const char *path, const nfl_store_opts *opts, void **self,
                                      const nfl__store_ops **ops, nfl_error *err);
+
+/* For repair: root open, writer's lock held, nothing read yet. */
+nfl_status nfl__file_store_open_locked(const nfl__files *files, const char *path, nfl__file_store **out, nfl_error *err);
+void nfl__file_store_close_locked(nfl__file_store *store);
+
+/* As nfl_store_repair(), over other file operations. */
+nfl_status nfl__file_store_repair_with(const nfl__files *files, const char *path, nfl_repair_report *out, nfl_error *err);
 
 /* What a query sees now. */
 nfl_status nfl__file_store_snapshot(nfl__file_store *store, nfl__memory *memory, nfl__snapshot *out, nfl_error *err);

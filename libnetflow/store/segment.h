@@ -2,11 +2,12 @@
  *
  *   head      magic "NFLSEG1\n" | version u32 | 0 u32                                              16 bytes
  *   chunks    one per column and block (encoding.h), in any order
- *   sections  1 the directory, 2 the address index (address_index.h), and whatever later versions add
+ *   sections  1 the directory, 2 the address index (address_index.h), 3 the origin, and whatever later versions add
  *   table     per section: type u32 | flags u32 | offset u64 | length u64 | XXH64 of it u64        32 bytes each
  *   footer    table offset u64 | sections u32 | version u32 | digest u64 | rows u64 | XXH64 of the table u64 |
  *             magic "NFLSEGE\n"                                                                    48 bytes
  *
+ *   origin    u64 each: ids of the journals and segments whose flows these are, so that a manifest can be made anew
  *   directory rows u64 | received min, max i64 | first min, max i64 | blocks u32 | 0 u32
  *             per block: rows u32 | chunks u32
  *             per chunk: field u8 | encoding u8 | compression u8 | flags u8 | length u32 | offset u64 | XXH64 u64 |
@@ -47,6 +48,8 @@ void nfl__segment_builder_free(nfl__segment_builder *builder);
 /* A segment block by block. After a failure start again. */
 nfl_status nfl__segment_start(nfl__segment_builder *builder, unsigned level, nfl_error *err);
 nfl_status nfl__segment_add(nfl__segment_builder *builder, const nfl__columns *block, nfl_error *err);
+/* The flows are those of this journal or segment; may be said more than once before the segment is finished. */
+nfl_status nfl__segment_comes_from(nfl__segment_builder *builder, uint64_t id, nfl_error *err);
 nfl_status nfl__segment_finish(nfl__segment_builder *builder, const nfl__buffer **bytes, nfl__extent *extent, uint64_t *digest,
                                nfl_error *err);
 
@@ -82,7 +85,7 @@ typedef struct nfl__segment {
     char name[NFL__NAME_SIZE];
     uint64_t size;
     uint64_t digest; /* as the footer says */
-    nfl__section directory, addresses;
+    nfl__section directory, addresses, origin;
     nfl__extent extent; /* before the blocks are read: rows only */
     nfl__block *blocks;
     uint32_t block_count;
@@ -116,6 +119,9 @@ void nfl__loader_free(nfl__loader *loader);
  * Columns of fields in no row are NULL-form. Valid until the loader is used for another block. */
 nfl_status nfl__segment_load(const nfl__segment *segment, const nfl__block *block, uint32_t field, nfl__loader *loader,
                              nfl__batch *batch, nfl_error *err);
+
+/* The ids it comes from, to an array that grows. */
+nfl_status nfl__segment_read_origin(const nfl__segment *segment, uint64_t **ids, size_t *count, size_t *capacity, nfl_error *err);
 
 /* Compare the whole file with its digest. */
 nfl_status nfl__segment_check_digest(const nfl__segment *segment, nfl_error *err);

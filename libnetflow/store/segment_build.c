@@ -20,6 +20,7 @@ struct nfl__segment_builder {
     nfl__buffer out;
     nfl__index_builder index;
     nfl__buffer directory;
+    nfl__buffer origin;
     nfl__buffer planes;     /* a chunk in the form that compresses well */
     nfl__buffer compressed;
     void *compressor;
@@ -37,6 +38,7 @@ void nfl__segment_builder_free(nfl__segment_builder *b)
     nfl__buffer_free(&b->out);
     nfl__index_builder_free(&b->index);
     nfl__buffer_free(&b->directory);
+    nfl__buffer_free(&b->origin);
     nfl__buffer_free(&b->planes);
     nfl__buffer_free(&b->compressed);
     nfl__compressor_free(b->compressor);
@@ -51,7 +53,7 @@ nfl__segment_builder *nfl__segment_builder_new(const nfl_alloc *alloc)
     if (!b)
         return NULL;
     b->memory = memory;
-    b->out.memory = b->directory.memory = b->planes.memory = b->compressed.memory = &b->memory;
+    b->out.memory = b->directory.memory = b->origin.memory = b->planes.memory = b->compressed.memory = &b->memory;
     return b;
 }
 
@@ -65,7 +67,8 @@ static nfl_status build_bytes(segment_builder *b, nfl__buffer *buffer, const voi
     uint8_t *dst = nfl__buffer_room(buffer, len);
     if (!dst)
         return build_nomem(b);
-    memcpy(dst, src, len);
+    if (len)
+        memcpy(dst, src, len);
     return NFL_OK;
 }
 
@@ -218,7 +221,10 @@ static nfl_status build_sections(segment_builder *b, nfl__buffer *table)
     from = b->out.len;
     if (!nfl__index_builder_write(&b->index, nfl__encoder_work(b->encoder), &b->out))
         return build_nomem(b);
-    return build_section(b, table, SEGMENT_ADDRESSES, 0, from);
+    NFL_TRY(build_section(b, table, SEGMENT_ADDRESSES, 0, from));
+    from = b->out.len;
+    NFL_TRY(build_bytes(b, &b->out, b->origin.data, b->origin.len));
+    return build_section(b, table, SEGMENT_ORIGIN, 0, from);
 }
 
 /* Sections, their table, footer. */
@@ -263,7 +269,7 @@ nfl_status nfl__segment_start(nfl__segment_builder *b, unsigned level, nfl_error
     uint8_t head[SEGMENT_HEAD] = SEGMENT_MAGIC;
     b->err = err;
     b->level = level;
-    b->out.len = b->directory.len = 0;
+    b->out.len = b->directory.len = b->origin.len = 0;
     b->blocks = 0;
     memset(&b->extent, 0, sizeof b->extent);
     nfl__index_builder_start(&b->index, &b->memory);
@@ -279,6 +285,12 @@ nfl_status nfl__segment_add(nfl__segment_builder *b, const nfl__columns *block, 
     build_add_extent(&b->extent, block);
     b->blocks++;
     return build_block(b, block);
+}
+
+nfl_status nfl__segment_comes_from(nfl__segment_builder *b, uint64_t id, nfl_error *err)
+{
+    b->err = err;
+    return build_number(b, &b->origin, id, 8);
 }
 
 nfl_status nfl__segment_finish(nfl__segment_builder *b, const nfl__buffer **bytes, nfl__extent *extent, uint64_t *digest,

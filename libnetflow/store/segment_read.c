@@ -124,6 +124,8 @@ static nfl_status segment_note_sections(nfl__segment *segment, nfl__rd *rd, uint
             segment->directory = (nfl__section){offset, len, hash};
         else if (type == SEGMENT_ADDRESSES)
             segment->addresses = (nfl__section){offset, len, hash};
+        else if (type == SEGMENT_ORIGIN)
+            segment->origin = (nfl__section){offset, len, hash};
         else if (flags & SEGMENT_MUST_UNDERSTAND)
             return nfl__fail(err, NFL_E_VERSION, offset, "%s: section type %u is not known to this library", segment->name, type);
     }
@@ -165,7 +167,9 @@ static nfl_status segment_read_ends(nfl__segment *segment, nfl_error *err)
     if (memcmp(head, SEGMENT_MAGIC, 8) != 0 || memcmp(footer + 40, SEGMENT_END_MAGIC, 8) != 0)
         return segment_corrupt(segment, 0, "not a whole segment", err);
     uint32_t version = nfl__load_le32(footer + 12);
-    if (version > SEGMENT_VERSION || version != nfl__load_le32(head + 8))
+    if (version != nfl__load_le32(head + 8))
+        return segment_corrupt(segment, 8, "head and footer disagree about the version", err);
+    if (version > SEGMENT_VERSION)
         return nfl__fail(err, NFL_E_VERSION, 8, "%s: version %u, this library knows up to %d", segment->name, version,
                          SEGMENT_VERSION);
     segment->digest = nfl__load_le64(footer + 16);
@@ -345,6 +349,25 @@ nfl_status nfl__segment_read_index(void *ctx, void *dst, size_t len, uint64_t of
 {
     const nfl__segment *segment = ctx;
     return nfl__files_read_all(segment->files, segment->file, segment->name, dst, len, segment->addresses.offset + offset, err);
+}
+
+nfl_status nfl__segment_read_origin(const nfl__segment *segment, uint64_t **ids, size_t *count, size_t *capacity, nfl_error *err)
+{
+    uint64_t len = segment->origin.len, n = len / 8;
+    if (len % 8 || len > segment->size || segment->origin.offset > segment->size - len)
+        return segment_corrupt(segment, segment->origin.offset, "the origin lies outside of the file", err);
+    if (n == 0)
+        return NFL_OK;
+    if (!nfl__grow(segment->memory, (void **)ids, capacity, *count + (size_t)n, sizeof **ids))
+        return nfl__fail_nomem(err, (size_t)len);
+    uint8_t *bytes = (uint8_t *)(*ids + *count);
+    NFL_TRY(nfl__files_read_all(segment->files, segment->file, segment->name, bytes, (size_t)len, segment->origin.offset, err));
+    if (nfl__hash(bytes, (size_t)len, 0) != segment->origin.hash)
+        return segment_corrupt(segment, segment->origin.offset, "the checksum of the origin is wrong", err);
+    for (uint64_t i = 0; i < n; i++)
+        (*ids)[*count + i] = nfl__load_le64(bytes + 8 * i);
+    *count += (size_t)n;
+    return NFL_OK;
 }
 
 nfl_status nfl__segment_check_digest(const nfl__segment *segment, nfl_error *err)

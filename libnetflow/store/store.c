@@ -150,14 +150,12 @@ nfl_status nfl_store_hold(nfl_store *store, const nfl_hold *hold, nfl_error *err
     nfl_hold copy;
     NFL_TRY(store_check_holds(store, err));
     NFL_TRY(nfl__opts_read(&copy, sizeof copy, hold, err));
-    NFL_TRY(store_check_writable(store, err));
     return store->ops->hold(store->self, &copy, copy.name, err);
 }
 
 nfl_status nfl_store_release(nfl_store *store, const char *name, nfl_error *err)
 {
     NFL_TRY(store_check_holds(store, err));
-    NFL_TRY(store_check_writable(store, err));
     return store->ops->hold(store->self, NULL, name ? name : "", err);
 }
 
@@ -213,6 +211,22 @@ nfl_status nfl_store_verify(nfl_store *store, nfl_verify_report *out, nfl_error 
     if (!nfl__opts_write(out, &report, sizeof report))
         return nfl__fail(err, NFL_E_ARG, NFL_NO_OFFSET, "struct_size of the report is not set");
     return status;
+}
+
+nfl_status nfl_store_repair(const char *uri, nfl_repair_report *out, nfl_error *err)
+{
+    nfl_repair_report report = {.struct_size = sizeof report};
+    const char *path = uri ? store_after(uri, "file:") : NULL;
+    if (!uri || (!path && (strstr(uri, "://") || store_after(uri, "mem:"))))
+        return nfl__fail(err, NFL_E_UNSUPPORTED, 0, "only file stores can be repaired");
+#ifdef NFL_WITH_FILE_STORE
+    NFL_TRY(nfl__file_store_repair(path ? path : uri, &report, err));
+#else
+    return nfl__fail(err, NFL_E_UNSUPPORTED, 0, "file stores are not compiled in");
+#endif
+    if (!nfl__opts_write(out, &report, sizeof report))
+        return nfl__fail(err, NFL_E_ARG, NFL_NO_OFFSET, "struct_size of the report is not set");
+    return NFL_OK;
 }
 
 nfl_status nfl_store_get_info(nfl_store *store, nfl_store_info *out, nfl_error *err)

@@ -406,6 +406,25 @@ class Others(Case):
         run = Run('verify', '-s', store)
         self.assertEqual(run.status, 1, run.out + run.err)
         self.assertTrue('damaged' in run.out or run.err)
+        facts, = self.good('repair', '-s', store, '--format', 'json').json()
+        self.assertEqual((facts['result'], facts['flows'] + facts['lost_flows']), ('repaired', len(FLOWS)))
+        self.assertEqual(self.good('verify', '-s', store, '--format', 'json').json()[0]['result'], 'good')
+        self.assertEqual(self.good('repair', '-s', store, '--format', 'json').json()[0]['result'], 'was good')
+
+    def test_holds(self):
+        store = self.work / 'held'
+        self.good('import', '-s', store, self.capture)
+        when = ['--from', '2026-11-23T16:00:00Z', '--to', '2026-11-23T17:00:00Z']
+        self.good('hold', '-s', store, *when, 'case-17', 'court order 17/2026')
+        self.good('hold', '-s', store, *when, 'another')
+        self.assertEqual(self.good('holds', '-s', store, '--format', 'json').json(), [
+            {'name': 'another', 'from': '2026-11-23T16:00:00.000Z', 'to': '2026-11-23T17:00:00.000Z', 'note': ''},
+            {'name': 'case-17', 'from': '2026-11-23T16:00:00.000Z', 'to': '2026-11-23T17:00:00.000Z', 'note': 'court order 17/2026'}])
+        self.good('release', '-s', store, 'another')
+        self.assertRegex(self.good('holds', '-s', store).out, r'(?m)^case-17 +2026-11-23T16:00:00')
+        self.assertEqual(Run('release', '-s', store, 'another').status, 1)
+        self.assertEqual(Run('hold', '-s', store, *when, 'a/b').status, 1)
+        self.assertEqual(Run('hold', '-s', store, 'case').status, 2)
 
     def test_compact_keeps_every_flow(self):
         store = self.work / 'compacted'
@@ -466,7 +485,7 @@ class Others(Case):
 
     def test_help_and_version(self):
         out = self.good('--help').out
-        for command in ('import', 'top', 'flows', 'series', 'scan', 'decode', 'info', 'verify', 'compact', 'resolve', 'fields'):
+        for command in ('import', 'top', 'flows', 'series', 'scan', 'decode', 'info', 'verify', 'repair', 'compact', 'hold', 'release', 'holds', 'resolve', 'fields'):
             self.assertIn(f'  {command} ', out)
             self.assertTrue(self.good(command, '--help').out.startswith(f'usage: netflow {command}'))
         self.assertRegex(self.good('--version').out, r'^netflow \d+\.\d+\.\d+ \(library \d+\.\d+\.\d+\)\n$')

@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { FOOTER = 48, SECTION = 32, SECTIONS = 2 /* directory, address index */ };
+enum { FOOTER = 48, SECTION = 32, SECTIONS = 3 /* directory, address index, origin */ };
 
 /* The segment of some columns, as bytes of its own. */
 static void build_columns(nfl__columns *const *columns, size_t blocks, unsigned level, nfl__buffer *out, nfl__extent *extent)

@@ -1,8 +1,8 @@
-#include "store/addresses.h"
+#include "store/address_dict.h"
 
 enum { SLOTS_FEW = 65536 /* to start with: they stay in the second-level cache, and are enough for most blocks */ };
 
-int nfl__addresses_init(nfl__addresses *a, nfl__memory *memory, uint32_t rows)
+int nfl__address_dict_init(nfl__address_dict *a, nfl__memory *memory, uint32_t rows)
 {
     memset(a, 0, sizeof *a);
     a->capacity = rows;
@@ -18,11 +18,11 @@ int nfl__addresses_init(nfl__addresses *a, nfl__memory *memory, uint32_t rows)
     }
     good &= (a->halves = nfl__new(memory, both, sizeof *a->halves)) != NULL;
     if (!good)
-        nfl__addresses_free(a, memory);
+        nfl__address_dict_free(a, memory);
     return good;
 }
 
-void nfl__addresses_free(nfl__addresses *a, nfl__memory *memory)
+void nfl__address_dict_free(nfl__address_dict *a, nfl__memory *memory)
 {
     size_t both = (size_t)2 * a->capacity;
     nfl__delete(memory, a->distinct, both, sizeof *a->distinct);
@@ -38,7 +38,7 @@ void nfl__addresses_free(nfl__addresses *a, nfl__memory *memory)
 
 /* --- collecting --- */
 
-static int addresses_equal(const nfl_ip *a, const nfl_ip *b)
+static int address_dict_equal(const nfl_ip *a, const nfl_ip *b)
 {
     uint64_t x[2], y[2];
     memcpy(x, a, sizeof x);
@@ -46,7 +46,7 @@ static int addresses_equal(const nfl_ip *a, const nfl_ip *b)
     return ((x[0] ^ y[0]) | (x[1] ^ y[1])) == 0;
 }
 
-static uint32_t addresses_hash(const nfl_ip *ip, uint64_t seed)
+static uint32_t address_dict_hash(const nfl_ip *ip, uint64_t seed)
 {
     uint64_t half[2];
     memcpy(half, ip, sizeof half);
@@ -56,63 +56,63 @@ static uint32_t addresses_hash(const nfl_ip *ip, uint64_t seed)
     return (uint32_t)(mixed * UINT64_C(0xD6E8FEB86659FD93) >> 32);
 }
 
-static uint32_t *addresses_slot(const nfl__addresses *a, const nfl_ip *ip)
+static uint32_t *address_dict_slot(const nfl__address_dict *a, const nfl_ip *ip)
 {
-    uint32_t last = a->slot_count - 1, at = addresses_hash(ip, (uint64_t)(uintptr_t)a->slots) & last;
-    while (a->slots[at] && !addresses_equal(&a->distinct[a->slots[at] - 1], ip))
+    uint32_t last = a->slot_count - 1, at = address_dict_hash(ip, (uint64_t)(uintptr_t)a->slots) & last;
+    while (a->slots[at] && !address_dict_equal(&a->distinct[a->slots[at] - 1], ip))
         at = (at + 1) & last;
     return &a->slots[at];
 }
 
-static void addresses_clear(nfl__addresses *a, uint32_t slots)
+static void address_dict_clear(nfl__address_dict *a, uint32_t slots)
 {
     a->slot_count = slots < a->slot_most ? slots : a->slot_most;
     memset(a->slots, 0, a->slot_count * sizeof *a->slots);
 }
 
-static void addresses_more_slots(nfl__addresses *a)
+static void address_dict_more_slots(nfl__address_dict *a)
 {
-    addresses_clear(a, a->slot_most);
+    address_dict_clear(a, a->slot_most);
     for (uint32_t i = 0; i < a->count; i++)
-        *addresses_slot(a, &a->distinct[i]) = i + 1;
+        *address_dict_slot(a, &a->distinct[i]) = i + 1;
 }
 
-static uint32_t addresses_find(nfl__addresses *a, const nfl_ip *ip)
+static uint32_t address_dict_find(nfl__address_dict *a, const nfl_ip *ip)
 {
-    uint32_t *slot = addresses_slot(a, ip);
+    uint32_t *slot = address_dict_slot(a, ip);
     if (*slot)
         return *slot - 1;
     a->distinct[a->count++] = *ip;
     *slot = a->count;
     if (a->count > a->slot_count / 2)
-        addresses_more_slots(a);
+        address_dict_more_slots(a);
     return a->count - 1;
 }
 
-static void addresses_collect_one(nfl__addresses *a, const nfl__column *column, uint32_t rows, uint32_t *codes)
+static void address_dict_collect_one(nfl__address_dict *a, const nfl__column *column, uint32_t rows, uint32_t *codes)
 {
     const nfl_ip *ips = column->values, *last = NULL;
     uint32_t code = 0;
     for (uint32_t i = 0; i < rows; i++) {
-        if ((!column->valid || nfl__bit_get(column->valid, i)) && !(last && addresses_equal(last, &ips[i]))) {
-            code = addresses_find(a, &ips[i]);
+        if ((!column->valid || nfl__bit_get(column->valid, i)) && !(last && address_dict_equal(last, &ips[i]))) {
+            code = address_dict_find(a, &ips[i]);
             last = &ips[i];
         }
         codes[i] = code;
     }
 }
 
-static void addresses_collect_two(nfl__addresses *a, const nfl_ip *first, const nfl_ip *second, uint32_t rows)
+static void address_dict_collect_two(nfl__address_dict *a, const nfl_ip *first, const nfl_ip *second, uint32_t rows)
 {
     uint32_t *one = a->codes[0], *other = a->codes[1];
     for (uint32_t i = 0; i < rows; i++) {
-        if (i && addresses_equal(&first[i], &second[i - 1]) && addresses_equal(&second[i], &first[i - 1])) {
+        if (i && address_dict_equal(&first[i], &second[i - 1]) && address_dict_equal(&second[i], &first[i - 1])) {
             one[i] = other[i - 1];
             other[i] = one[i - 1];
             continue;
         }
-        one[i] = addresses_find(a, &first[i]);
-        other[i] = addresses_find(a, &second[i]);
+        one[i] = address_dict_find(a, &first[i]);
+        other[i] = address_dict_find(a, &second[i]);
     }
 }
 
@@ -120,7 +120,7 @@ static void addresses_collect_two(nfl__addresses *a, const nfl_ip *first, const 
 
 /* Sort order[0][0..count) by bytes `from` to 15 of the addresses: least significant digit radix sort; digits that all
  * share take a look. The result is in order[0]. */
-static void addresses_sort_part(nfl__addresses *a, uint32_t *order, uint32_t *spare, uint32_t count, unsigned from)
+static void address_dict_sort_part(nfl__address_dict *a, uint32_t *order, uint32_t *spare, uint32_t count, unsigned from)
 {
     uint32_t *to = spare, *start = order;
     for (unsigned digit = 16; digit-- > from && count > 1;) {
@@ -142,7 +142,7 @@ static void addresses_sort_part(nfl__addresses *a, uint32_t *order, uint32_t *sp
 }
 
 /* Positions by appearance, those of IPv4 first, to the final order: below, IPv4, above. */
-static void addresses_order(nfl__addresses *a)
+static void address_dict_order(nfl__address_dict *a)
 {
     uint32_t *order = a->order[0], *spare = a->order[1], others = 0;
     a->v4 = 0;
@@ -154,8 +154,8 @@ static void addresses_order(nfl__addresses *a)
         else
             order[a->v4 + others++] = i;
     }
-    addresses_sort_part(a, order, spare, a->v4, 12);
-    addresses_sort_part(a, order + a->v4, spare, others, 0);
+    address_dict_sort_part(a, order, spare, a->v4, 12);
+    address_dict_sort_part(a, order + a->v4, spare, others, 0);
     const nfl_ip first_v4 = nfl_ip_from_v4(0);
     a->below = 0;
     while (a->below < others && nfl_ip_compare(&a->distinct[order[a->v4 + a->below]], &first_v4) < 0)
@@ -165,18 +165,18 @@ static void addresses_order(nfl__addresses *a)
     memcpy(order, spare, a->below * sizeof *order);
 }
 
-void nfl__addresses_collect(nfl__addresses *a, const nfl__column *first, const nfl__column *second, uint32_t rows)
+void nfl__address_dict_collect(nfl__address_dict *a, const nfl__column *first, const nfl__column *second, uint32_t rows)
 {
-    addresses_clear(a, SLOTS_FEW);
+    address_dict_clear(a, SLOTS_FEW);
     a->count = 0;
     if (second && !first->valid && !second->valid) {
-        addresses_collect_two(a, first->values, second->values, rows);
+        address_dict_collect_two(a, first->values, second->values, rows);
     } else {
-        addresses_collect_one(a, first, rows, a->codes[0]);
+        address_dict_collect_one(a, first, rows, a->codes[0]);
         if (second)
-            addresses_collect_one(a, second, rows, a->codes[1]);
+            address_dict_collect_one(a, second, rows, a->codes[1]);
     }
-    addresses_order(a);
+    address_dict_order(a);
     uint32_t *ranks = a->slots; /* no longer needed */
     for (uint32_t i = 0; i < a->count; i++) {
         a->sorted[i] = a->distinct[a->order[0][i]];
@@ -190,7 +190,7 @@ void nfl__addresses_collect(nfl__addresses *a, const nfl__column *first, const n
 /* --- writing --- */
 
 /* One half of the addresses outside of the IPv4 range. */
-static int addresses_write_halves(nfl__addresses *a, nfl__numbers_work *work, unsigned half, unsigned how, nfl__buffer *out)
+static int address_dict_write_halves(nfl__address_dict *a, nfl__numbers_work *work, unsigned half, unsigned how, nfl__buffer *out)
 {
     uint32_t n = 0;
     for (uint32_t i = 0; i < a->count; i++)
@@ -199,7 +199,7 @@ static int addresses_write_halves(nfl__addresses *a, nfl__numbers_work *work, un
     return n == 0 || nfl__numbers_write(work, a->halves, n, how, out);
 }
 
-int nfl__addresses_write(nfl__addresses *a, nfl__numbers_work *work, unsigned how, nfl__buffer *out)
+int nfl__address_dict_write(nfl__address_dict *a, nfl__numbers_work *work, unsigned how, nfl__buffer *out)
 {
     uint8_t *head = nfl__buffer_room(out, 12);
     if (!head)
@@ -207,8 +207,8 @@ int nfl__addresses_write(nfl__addresses *a, nfl__numbers_work *work, unsigned ho
     nfl__store_le(head, a->below, 4);
     nfl__store_le(head + 4, a->v4, 4);
     nfl__store_le(head + 8, a->count - a->below - a->v4, 4);
-    if (!addresses_write_halves(a, work, 0, how | NFL__NUMBERS_SORTED, out) ||
-        !addresses_write_halves(a, work, 1, how | NFL__NUMBERS_SIMPLE, out))
+    if (!address_dict_write_halves(a, work, 0, how | NFL__NUMBERS_SORTED, out) ||
+        !address_dict_write_halves(a, work, 1, how | NFL__NUMBERS_SIMPLE, out))
         return 0;
     for (uint32_t i = 0; i < a->v4; i++)
         a->halves[i] = nfl__load_be32(a->sorted[a->below + i].b + 12);
