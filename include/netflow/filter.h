@@ -21,9 +21,11 @@ typedef struct nfl_filter nfl_filter;
 /** Options of nfl_filter_new(). Zero in a member means its default. */
 typedef struct nfl_filter_opts {
     uint32_t struct_size; /**< sizeof(nfl_filter_opts). */
-    uint32_t max_nodes;   /**< Operators and comparisons; 0 = 4096. */
+    uint32_t max_nodes;   /**< Operators and comparisons together, two for each comparison; 0 = 4096. */
     NFL_PTR(const nfl_alloc *, alloc); /**< NULL = malloc. Copied. */
     nfl_usec now_us;      /**< What relative times in the text mean; 0: they are ::NFL_E_SYNTAX. */
+    uint32_t max_values;  /**< Values and ranges, those of lists included; 0 = 65536. */
+    uint32_t reserved;    /**< 0. */
 } nfl_filter_opts;
 
 /**

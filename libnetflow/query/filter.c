@@ -8,6 +8,7 @@
 #include <netflow/query.h>
 
 #define FILTER_MAX_PARTS 4096u
+#define FILTER_MAX_VALUES 65536u
 
 static void filter_free_arrays(nfl_filter *filter)
 {
@@ -40,6 +41,7 @@ static nfl_status filter_add_window(nfl_filter *filter, nfl_usec from_us, nfl_us
     leaf.range_count = nfl__key_compare(window.first, window.last) <= 0;
     uint32_t node;
     filter->max_nodes += 4; /* ours, not the caller's */
+    filter->max_values += 1;
     NFL_TRY(nfl__filter_add_range(filter, &window, err));
     NFL_TRY(nfl__filter_add_leaf(filter, NFL_FIELD_FIRST, &leaf, 1, &node, err));
     if (filter->nodes[filter->root].op == NFL__NODE_ANY) {
@@ -76,6 +78,7 @@ nfl_status nfl__filter_new_window(const char *text, const nfl_filter_opts *opts,
         return nfl__fail_nomem(err, sizeof *filter);
     filter->memory = memory;
     filter->max_nodes = options.max_nodes ? options.max_nodes : FILTER_MAX_PARTS;
+    filter->max_values = options.max_values ? options.max_values : FILTER_MAX_VALUES;
     nfl_status status = nfl__filter_parse(filter, text ? text : "", options.now_us,
                                           (flags & NFL_QUERY_UNSCALED) != 0, &filter->root, err);
     if (status == NFL_OK)

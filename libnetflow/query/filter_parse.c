@@ -6,10 +6,11 @@
 #include "query/filter_lex.h"
 #include "query/filter_value.h"
 #include "record/fields.h"
+#include "record/text.h"
 
 #include <string.h>
 
-#define PARSE_MAX_TEXT 65536u
+#define PARSE_MAX_TEXT (4u << 20) /* 65,536 IPv6 addresses in full length, quoted and separated, take 3 MiB */
 #define PARSE_MAX_NESTING 40u /* parentheses and `not`; a level adds at most two nodes of depth */
 #define PARSE_NAME_SIZE 40u
 
@@ -18,29 +19,36 @@ typedef struct parse_state {
     const char *text;
     uint32_t pos; /* behind `token` */
     uint32_t nesting;
+    int negated; /* the term is turned round by the `not` before it, without parentheses between */
     nfl__token token; /* the next one, not consumed */
     nfl_usec now_us;
     int unscaled;
     nfl_error *err;
 } parse_state;
 
-/* What is compared: one field, or two (ip, port, as, if, mac) of which either may match, or both must. */
+/* What is compared: one field, or two (ip, port, as and others) of which either may match, or both must. */
 typedef struct parse_operand {
     uint8_t fields[2];
     uint8_t count;
     uint8_t both;
+    uint8_t net; /* said as `net`: a netmask may follow the address */
 } parse_operand;
 
 static const struct {
     const char *name;
     parse_operand operand;
-} parse_pairs[] = {{"ip", {{NFL_FIELD_SRC, NFL_FIELD_DST}, 2, 0}},
-                   {"port", {{NFL_FIELD_SRC_PORT, NFL_FIELD_DST_PORT}, 2, 0}},
-                   {"as", {{NFL_FIELD_SRC_AS, NFL_FIELD_DST_AS}, 2, 0}},
-                   {"if", {{NFL_FIELD_IN_IF, NFL_FIELD_OUT_IF}, 2, 0}},
-                   {"mac", {{NFL_FIELD_SRC_MAC, NFL_FIELD_DST_MAC}, 2, 0}}};
+} parse_pairs[] = {{"ip", {{NFL_FIELD_SRC, NFL_FIELD_DST}, 2, 0, 0}},
+                   {"port", {{NFL_FIELD_SRC_PORT, NFL_FIELD_DST_PORT}, 2, 0, 0}},
+                   {"as", {{NFL_FIELD_SRC_AS, NFL_FIELD_DST_AS}, 2, 0, 0}},
+                   {"if", {{NFL_FIELD_IN_IF, NFL_FIELD_OUT_IF}, 2, 0, 0}},
+                   {"mac", {{NFL_FIELD_SRC_MAC, NFL_FIELD_DST_MAC}, 2, 0, 0}},
+                   {"mask", {{NFL_FIELD_SRC_MASK, NFL_FIELD_DST_MASK}, 2, 0, 0}},
+                   {"nip", {{NFL_FIELD_NAT_SRC, NFL_FIELD_NAT_DST}, 2, 0, 0}},
+                   {"xip", {{NFL_FIELD_NAT_SRC, NFL_FIELD_NAT_DST}, 2, 0, 0}},
+                   {"nport", {{NFL_FIELD_NAT_SRC_PORT, NFL_FIELD_NAT_DST_PORT}, 2, 0, 0}},
+                   {"xport", {{NFL_FIELD_NAT_SRC_PORT, NFL_FIELD_NAT_DST_PORT}, 2, 0, 0}}};
 
-enum { PARSE_PAIR_IP = 0, PARSE_PAIR_PORT = 1, PARSE_PAIR_MAC = 4, PARSE_PAIRS = 5 };
+enum { PARSE_PAIR_IP = 0, PARSE_PAIR_PORT = 1, PARSE_PAIR_MAC = 4, PARSE_PAIRS = sizeof parse_pairs / sizeof *parse_pairs };
 
 static nfl_status parse_or(parse_state *p, uint32_t *out);
 
@@ -70,7 +78,7 @@ static nfl_status parse_unknown(parse_state *p)
 
 /* --- Operands ---- */
 
-/* Append a word in lower case to a name, behind an underscore; 0 when it gets too long to be a name. */
+/* Append a word to a name, behind an underscore; 0 when it gets too long to be a name. */
 static int parse_join(char name[PARSE_NAME_SIZE], const nfl__token *word)
 {
     size_t len = strlen(name);
@@ -78,7 +86,8 @@ static int parse_join(char name[PARSE_NAME_SIZE], const nfl__token *word)
         return 0;
     if (len)
         name[len++] = '_';
-    memcpy(name + len, word->text, word->len);
+    for (uint32_t i = 0; i < word->len; i++)
+        name[len + i] = word->text[i] == '-' ? '_' : word->text[i]; /* icmp-type */
     name[len + word->len] = 0;
     return 1;
 }
@@ -92,12 +101,13 @@ static int parse_find_operand(const char *name, size_t len, parse_operand *out)
         nfl__token word = {pair ? pair : name, (uint32_t)(pair ? strlen(pair) : len), 0, NFL__TOKEN_WORD};
         if (nfl__token_is(&word, known)) {
             *out = parse_pairs[i].operand;
+            out->net = (uint8_t)(len == 3 && nfl__text_is("net", name, len));
             return 1;
         }
     }
     if (field == NFL_FIELD_NONE || field == NFL_FIELD_TIME)
         return 0;
-    *out = (parse_operand){{(uint8_t)field, 0}, 1, 0};
+    *out = (parse_operand){{(uint8_t)field, 0}, 1, 0, 0};
     return 1;
 }
 
@@ -107,10 +117,11 @@ static const nfl_field_info *parse_operand_row(const parse_operand *operand)
 }
 
 /* `src ip`, `dst net`, `src host`: the second word adds nothing. */
-static nfl_status parse_skip_address_word(parse_state *p, const parse_operand *operand)
+static nfl_status parse_skip_address_word(parse_state *p, parse_operand *out)
 {
-    if (parse_operand_row(operand)->kind != NFL_KIND_ADDRESS || operand->count != 1)
+    if (parse_operand_row(out)->kind != NFL_KIND_ADDRESS || out->count != 1)
         return NFL_OK;
+    out->net |= (uint8_t)nfl__token_is(&p->token, "net");
     if (nfl__token_is(&p->token, "ip") || nfl__token_is(&p->token, "host") || nfl__token_is(&p->token, "net"))
         return parse_advance(p);
     return NFL_OK;
@@ -203,6 +214,27 @@ static nfl_status parse_value(parse_state *p, const parse_operand *operand)
     return parse_advance(p);
 }
 
+/* `net 10.0.0.0 255.0.0.0`: what follows the address just read is a netmask if it is ones and then zeros. */
+static nfl_status parse_netmask(parse_state *p, size_t range_at)
+{
+    nfl__range *range = &p->filter->ranges[range_at], masks[NFL__LITERAL_RANGES];
+    nfl__literal_type type = {"net", 0, NFL_KIND_ADDRESS, NFL_TYPE_IP, sizeof(nfl_ip)};
+    nfl__key zero = nfl__key_number(UINT64_C(0xffff00000000)); /* 0.0.0.0 among the IPv6 addresses */
+    uint32_t count;
+    nfl_error detail;
+    if (p->token.kind != NFL__TOKEN_WORD || nfl__literal_parse(&type, &p->token, masks, &count, &detail) != NFL_OK)
+        return NFL_OK;
+    nfl__range mask = masks[0];
+    uint32_t hosts = ~(uint32_t)mask.first.low;
+    int is_mask = nfl__key_compare(mask.first, mask.last) == 0 && mask.first.high == 0 && mask.first.low >= zero.low &&
+                  (hosts & (hosts + 1)) == 0;
+    if (!is_mask || nfl__key_compare(range->first, range->last) != 0 || range->first.high != 0 || range->first.low < zero.low)
+        return NFL_OK;
+    range->first.low &= ~(uint64_t)hosts;
+    range->last.low |= hosts;
+    return parse_advance(p);
+}
+
 /* ( value , value ... ) or [ ... ]; commas may be left out. */
 static nfl_status parse_list(parse_state *p, const parse_operand *operand)
 {
@@ -280,17 +312,39 @@ static nfl_status parse_apply(parse_state *p, const parse_operand *operand, uint
     return sign == NFL__TOKEN_LE || sign == NFL__TOKEN_GE ? NFL_OK : parse_negate(p, operand, range_at);
 }
 
-/* `flags SA` without an operator: these and perhaps more. */
+static nfl_status parse_emit_mask(parse_state *p, const parse_operand *operand, uint64_t flags, uint32_t *out)
+{
+    nfl__filter_leaf leaf = {0};
+    leaf.test = NFL__TEST_MASK;
+    leaf.mask = flags;
+    return parse_emit(p, operand, &leaf, NFL__NODE_OR, out);
+}
+
+/* One of the flags or more: what `not flags AF` turns round. */
+static nfl_status parse_any_flag(parse_state *p, const parse_operand *operand, uint64_t flags, uint32_t *out)
+{
+    uint32_t first, last, next;
+    NFL_TRY(parse_emit_mask(p, operand, flags & -flags, &first));
+    last = first;
+    while ((flags &= flags - 1) != 0) {
+        NFL_TRY(parse_emit_mask(p, operand, flags & -flags, &next));
+        p->filter->nodes[last].sibling = next;
+        last = next;
+    }
+    *out = first;
+    return last == first ? NFL_OK : nfl__filter_add_node(p->filter, NFL__NODE_OR, first, out, p->err);
+}
+
+/* `flags SA` without an operator: these and perhaps more. `not flags SA`: none of these, as in nfdump, where "only
+ * SYN" is written `flags S and not flags AFRPU`. */
 static nfl_status parse_mask(parse_state *p, const parse_operand *operand, size_t range_at, uint32_t *out)
 {
     const nfl__range *value = &p->filter->ranges[range_at];
     if (nfl__key_compare(value->first, value->last) != 0 || value->first.low == 0)
         return parse_emit_ranges(p, operand, range_at, NFL__NODE_OR, out);
-    nfl__filter_leaf leaf = {0};
-    leaf.test = NFL__TEST_MASK;
-    leaf.mask = value->first.low;
+    uint64_t flags = value->first.low;
     p->filter->range_count = range_at;
-    return parse_emit(p, operand, &leaf, NFL__NODE_OR, out);
+    return p->negated ? parse_any_flag(p, operand, flags, out) : parse_emit_mask(p, operand, flags, out);
 }
 
 /* `in (...)` or `not in (...)`; the words are consumed. */
@@ -302,7 +356,48 @@ static nfl_status parse_membership(parse_state *p, const parse_operand *operand,
     return parse_emit_ranges(p, operand, range_at, negated ? NFL__NODE_AND : NFL__NODE_OR, out);
 }
 
-/* What follows an operand: [sign] value, or [not] in list. `port != 80` means neither port is 80. */
+/* Numbers of any meaning compare; otherwise only what is of the same kind. */
+static int parse_is_comparable(const nfl_field_info *a, const nfl_field_info *b)
+{
+    int numbers = (a->kind == NFL_KIND_COUNTER || a->kind == NFL_KIND_NUMBER) &&
+                  (b->kind == NFL_KIND_COUNTER || b->kind == NFL_KIND_NUMBER);
+    return numbers || a->kind == b->kind;
+}
+
+/* `src_port = dst_port`: what follows the sign is a field and not a value. *found = 0, and nothing consumed, if not:
+ * a word that is both, as `domain`, is the value. */
+static nfl_status parse_other_field(parse_state *p, const parse_operand *operand, uint32_t sign, uint32_t *out, int *found)
+{
+    static const uint8_t orders[] = {NFL__ORDER_EQUAL,
+                                     NFL__ORDER_LESS | NFL__ORDER_GREATER,
+                                     NFL__ORDER_LESS,
+                                     NFL__ORDER_LESS | NFL__ORDER_EQUAL,
+                                     NFL__ORDER_GREATER,
+                                     NFL__ORDER_GREATER | NFL__ORDER_EQUAL}; /* from NFL__TOKEN_EQ on */
+    nfl__literal_type type = parse_literal_type(p, operand, NULL);
+    parse_state ahead = *p;
+    parse_operand other = {{0, 0}, 0, 0, 0};
+    nfl__range ranges[NFL__LITERAL_RANGES];
+    uint32_t count;
+    nfl_error detail;
+    *found = 0;
+    if (p->token.kind != NFL__TOKEN_WORD || nfl__literal_parse(&type, &p->token, ranges, &count, &detail) == NFL_OK)
+        return NFL_OK;
+    NFL_TRY(parse_field_words(&ahead, &other, found));
+    if (!*found)
+        return NFL_OK;
+    const nfl_field_info *mine = parse_operand_row(operand), *theirs = parse_operand_row(&other);
+    if (operand->count != 1 || other.count != 1)
+        return parse_fail(p, "a value (only single fields such as 'src_port' compare with each other)");
+    if (!parse_is_comparable(mine, theirs))
+        return nfl__fail(p->err, NFL_E_SYNTAX, p->token.column, "found '%s', which is of another kind than '%s'",
+                         (const char *)theirs->name, (const char *)mine->name);
+    *p = ahead;
+    return nfl__filter_add_order(p->filter, operand->fields[0], orders[sign - NFL__TOKEN_EQ], other.fields[0], p->unscaled,
+                                 out, p->err);
+}
+
+/* What follows an operand: [sign] value, sign field, or [not] in list. `port != 80` means neither port is 80. */
 static nfl_status parse_comparison(parse_state *p, const parse_operand *operand, uint32_t *out)
 {
     uint32_t sign = p->token.kind;
@@ -318,10 +413,17 @@ static nfl_status parse_comparison(parse_state *p, const parse_operand *operand,
         return parse_membership(p, operand, 1, out);
     }
     int has_sign = sign >= NFL__TOKEN_EQ && sign <= NFL__TOKEN_GE;
-    if (has_sign)
+    if (has_sign) {
+        int found;
         NFL_TRY(parse_advance(p));
+        NFL_TRY(parse_other_field(p, operand, sign, out, &found));
+        if (found)
+            return NFL_OK;
+    }
     size_t range_at = p->filter->range_count;
     NFL_TRY(parse_value(p, operand));
+    if (operand->net)
+        NFL_TRY(parse_netmask(p, range_at));
     if (!has_sign && parse_operand_row(operand)->kind == NFL_KIND_FLAGS)
         return parse_mask(p, operand, range_at, out);
     NFL_TRY(parse_apply(p, operand, has_sign ? sign : NFL__TOKEN_EQ, range_at));
@@ -333,7 +435,7 @@ static nfl_status parse_comparison(parse_state *p, const parse_operand *operand,
 /* `exists field`, `absent field`. */
 static nfl_status parse_exists(parse_state *p, int wanted, uint32_t *out)
 {
-    parse_operand operand = {{0, 0}, 0, 0};
+    parse_operand operand = {{0, 0}, 0, 0, 0};
     nfl__filter_leaf leaf = {0};
     int found;
     leaf.test = NFL__TEST_EXISTS;
@@ -371,7 +473,7 @@ static int parse_is_number(const nfl__token *token)
  * looks like nothing. */
 static nfl_status parse_bare_value(parse_state *p, uint32_t *out, int *found)
 {
-    static const parse_operand proto = {{NFL_FIELD_PROTO, 0}, 1, 0};
+    static const parse_operand proto = {{NFL_FIELD_PROTO, 0}, 1, 0, 0};
     const parse_operand *port = &parse_pairs[PARSE_PAIR_PORT].operand;
     const parse_operand *tries[] = {&parse_pairs[PARSE_PAIR_IP].operand, &parse_pairs[PARSE_PAIR_MAC].operand,
                                     &proto, port};
@@ -397,7 +499,7 @@ static int parse_token_is_one_of(const nfl__token *token, const char *a, const c
 
 static nfl_status parse_term(parse_state *p, uint32_t *out)
 {
-    parse_operand operand = {{0, 0}, 0, 0};
+    parse_operand operand = {{0, 0}, 0, 0, 0};
     int found;
     if (nfl__token_is(&p->token, "any")) {
         NFL_TRY(nfl__filter_add_node(p->filter, NFL__NODE_ANY, 0, out, p->err));
@@ -429,8 +531,11 @@ static nfl_status parse_primary(parse_state *p, uint32_t *out)
         return parse_term(p, out);
     if (p->token.kind != NFL__TOKEN_OPEN || *p->token.text != '(')
         return parse_fail(p, "a comparison");
+    int negated = p->negated;
+    p->negated = 0;
     NFL_TRY(parse_nest(p));
     NFL_TRY(parse_or(p, out));
+    p->negated = negated;
     if (p->token.kind != NFL__TOKEN_CLOSE || *p->token.text != ')')
         return parse_fail(p, "')', 'and' or 'or'");
     p->nesting--;
@@ -443,7 +548,9 @@ static nfl_status parse_not(parse_state *p, uint32_t *out)
         return parse_primary(p, out);
     uint32_t child;
     NFL_TRY(parse_nest(p));
+    p->negated = !p->negated;
     NFL_TRY(parse_not(p, &child));
+    p->negated = !p->negated;
     p->nesting--;
     return nfl__filter_add_node(p->filter, NFL__NODE_NOT, child, out, p->err);
 }

@@ -26,19 +26,33 @@ static int row_derive(const nfl__filter_leaf *leaf, const nfl_flow *flow, uint64
     return nfl__derive(leaf->field, &input, value);
 }
 
-static int row_leaf(const nfl_filter *filter, const nfl__filter_leaf *leaf, const nfl_flow *flow)
+/* The value that a leaf looks at; 0 if the flow does not have it. */
+static int row_key(const nfl__filter_leaf *leaf, const nfl_flow *flow, nfl__key *key)
 {
     uint64_t value;
-    if (leaf->derived)
-        return row_derive(leaf, flow, &value) &&
-               nfl__leaf_test(filter, leaf, nfl__key_u64(leaf->type, value));
+    if (leaf->derived) {
+        if (!row_derive(leaf, flow, &value))
+            return 0;
+        *key = nfl__key_u64(leaf->type, value);
+        return 1;
+    }
     if (!row_has(flow, leaf->field))
         return 0;
     if (leaf->scaled)
-        return nfl__leaf_test(filter, leaf,
-                              nfl__key_number(nfl_flow_scaled(flow, nfl__flow_u64(flow, leaf->field))));
-    return nfl__leaf_test(filter, leaf,
-                          nfl__key_at(leaf->type, nfl__flow_at(flow, leaf->field), leaf->width));
+        *key = nfl__key_number(nfl_flow_scaled(flow, nfl__flow_u64(flow, leaf->field)));
+    else
+        *key = nfl__key_at(leaf->type, nfl__flow_at(flow, leaf->field), leaf->width);
+    return 1;
+}
+
+static int row_leaf(const nfl_filter *filter, const nfl__filter_leaf *leaf, const nfl_flow *flow)
+{
+    nfl__key key, other;
+    if (!row_key(leaf, flow, &key))
+        return 0;
+    if (leaf->test == NFL__TEST_FIELD)
+        return row_key(&filter->leaves[leaf->other], flow, &other) && nfl__leaf_test_order(leaf, key, other);
+    return nfl__leaf_test(filter, leaf, key);
 }
 
 static int row_node(const nfl_filter *filter, uint32_t at, const nfl_flow *flow)

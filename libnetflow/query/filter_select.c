@@ -315,18 +315,35 @@ static int select_derive(const nfl__filter_leaf *leaf, const nfl__batch *batch, 
     return nfl__derive(leaf->field, &input, value);
 }
 
-static int select_row(const select_run *run, const nfl__filter_leaf *leaf, uint32_t row)
+/* The value that a leaf looks at; 0 if the row does not have it. */
+static int select_key(const nfl__filter_leaf *leaf, const nfl__batch *batch, uint32_t row, nfl__key *key)
 {
-    const nfl__batch *batch = &run->source->batch;
     uint64_t value;
-    if (leaf->derived)
-        return select_derive(leaf, batch, row, &value) &&
-               nfl__leaf_test(run->filter, leaf, nfl__key_u64(leaf->type, value));
+    if (leaf->derived) {
+        if (!select_derive(leaf, batch, row, &value))
+            return 0;
+        *key = nfl__key_u64(leaf->type, value);
+        return 1;
+    }
     const nfl__column *column = &batch->columns[leaf->field];
     if (!nfl__column_has(column, row))
         return 0;
-    value = nfl__scale(nfl__column_u64(column, row), select_sampling(batch, row));
-    return nfl__leaf_test(run->filter, leaf, nfl__key_number(value));
+    if (leaf->scaled)
+        *key = nfl__key_number(nfl__scale(nfl__column_u64(column, row), select_sampling(batch, row)));
+    else
+        *key = nfl__key_at(leaf->type, nfl__column_at(column, row), column->width);
+    return 1;
+}
+
+static int select_row(const select_run *run, const nfl__filter_leaf *leaf, uint32_t row)
+{
+    const nfl__batch *batch = &run->source->batch;
+    nfl__key key, other;
+    if (!select_key(leaf, batch, row, &key))
+        return 0;
+    if (leaf->test == NFL__TEST_FIELD)
+        return select_key(&run->filter->leaves[leaf->other], batch, row, &other) && nfl__leaf_test_order(leaf, key, other);
+    return nfl__leaf_test(run->filter, leaf, key);
 }
 
 static void select_by_row(const select_run *run, const nfl__filter_leaf *leaf, const uint64_t *in,
@@ -348,7 +365,9 @@ static nfl_status select_leaf(const select_run *run, const nfl__filter_leaf *lea
     NFL_TRY(nfl__source_need(run->source, leaf->reads, run->err));
     select_test test = {
         NULL, nfl__leaf_ranges(run->filter, leaf), leaf->range_count, leaf->test, leaf->type, leaf->mask};
-    if (leaf->derived ||
+    if (leaf->test == NFL__TEST_FIELD)
+        NFL_TRY(nfl__source_need(run->source, run->filter->leaves[leaf->other].reads, run->err));
+    if (leaf->derived || leaf->test == NFL__TEST_FIELD ||
         (leaf->scaled && leaf->test == NFL__TEST_RANGES && !select_divide_ranges(run, leaf, &test))) {
         select_by_row(run, leaf, in, out);
         return NFL_OK;

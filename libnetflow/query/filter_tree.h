@@ -6,6 +6,9 @@
  *   leaves   0: src in ranges[0..1)   1: src_port in ranges[1..3)   2: dst_port in ranges[1..3)
  *   ranges   [10.0.0.0, 10.255.255.255] [53, 53] [80, 80]
  *
+ * A comparison of two fields (src_port = dst_port) is a leaf on the first, which names a second leaf without node
+ * that tells where the other value comes from.
+ *
  * Invariants: the ranges of a leaf are normalized (ranges.h) and lie within the field's type; the depth of
  * the tree is at most NFL__FILTER_MAX_DEPTH, so walks may recurse; nothing changes after compilation.
  *
@@ -31,13 +34,17 @@ typedef struct nfl__filter_node {
     uint32_t sibling; /* next child of the same parent, or NFL__FILTER_NONE */
 } nfl__filter_node;
 
-enum { NFL__TEST_RANGES = 0, NFL__TEST_MASK = 1, NFL__TEST_EXISTS = 2 };
+enum { NFL__TEST_RANGES = 0, NFL__TEST_MASK = 1, NFL__TEST_EXISTS = 2, NFL__TEST_FIELD = 3 };
+
+/* TEST_FIELD: the outcomes of nfl__key_compare() that match. */
+enum { NFL__ORDER_LESS = 1, NFL__ORDER_EQUAL = 2, NFL__ORDER_GREATER = 4 };
 
 typedef struct nfl__filter_leaf {
     uint64_t reads; /* stored fields looked at, NFL_HAS() bits; `sampling` among them: counters are scaled */
     uint64_t mask;  /* TEST_MASK: bits that must all be set */
     uint32_t range_at;    /* TEST_RANGES: first range */
     uint32_t range_count; /* 0: never true */
+    uint32_t other;       /* TEST_FIELD: index of the leaf that stands for the other field */
     uint32_t offset;      /* in nfl_flow; 0 for derived fields */
     uint8_t field;        /* NFL_FIELD_* */
     uint8_t type;         /* NFL_TYPE_* */
@@ -45,7 +52,8 @@ typedef struct nfl__filter_leaf {
     uint8_t test;         /* NFL__TEST_* */
     uint8_t scaled;       /* multiply with sampling before the test */
     uint8_t derived;      /* computed from the fields in `reads` */
-    uint8_t reserved[2];
+    uint8_t orders;       /* TEST_FIELD: NFL__ORDER_* bits */
+    uint8_t reserved[5];
 } nfl__filter_leaf;
 
 struct nfl_filter {
@@ -61,7 +69,8 @@ struct nfl_filter {
     uint32_t root;           /* index of a node */
     uint32_t depth;          /* nodes on the longest way from the root */
     uint32_t max_ranges;     /* of one leaf */
-    uint32_t max_nodes;      /* limit on nodes, leaves and ranges together */
+    uint32_t max_nodes;      /* limit on nodes and leaves together */
+    uint32_t max_values;     /* limit on ranges */
 };
 
 static inline const nfl__range *nfl__leaf_ranges(const nfl_filter *filter, const nfl__filter_leaf *leaf)
@@ -69,7 +78,13 @@ static inline const nfl__range *nfl__leaf_ranges(const nfl_filter *filter, const
     return leaf->range_count ? filter->ranges + leaf->range_at : NULL;
 }
 
-/* A value's key against a leaf. Addresses are tested by ranges only. */
+/* Two values' keys against a leaf that compares fields. */
+static inline int nfl__leaf_test_order(const nfl__filter_leaf *leaf, nfl__key key, nfl__key other)
+{
+    return leaf->orders >> (nfl__key_compare(key, other) + 1) & 1;
+}
+
+/* A value's key against a leaf other than those. Addresses are tested by ranges only. */
 static inline int nfl__leaf_test(const nfl_filter *filter, const nfl__filter_leaf *leaf, nfl__key key)
 {
     if (leaf->test == NFL__TEST_RANGES)

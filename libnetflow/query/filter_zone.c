@@ -40,16 +40,24 @@ static zone_answer zone_ranges(const nfl_filter *filter, const nfl__filter_leaf 
     return answer;
 }
 
+static int zone_is_absent(const nfl__filter_leaf *leaf, const nfl__zone *zones)
+{
+    return !leaf->derived && zones[leaf->field].known && zones[leaf->field].all_null;
+}
+
 static zone_answer zone_leaf(const nfl_filter *filter, const nfl__filter_leaf *leaf, const nfl__zone *zones)
 {
+    static const zone_answer no = {0, 1};
+    if (leaf->test == NFL__TEST_FIELD)
+        return zone_is_absent(leaf, zones) || zone_is_absent(&filter->leaves[leaf->other], zones) ? no : zone_unsure;
     if (leaf->derived)
         return zone_unsure;
     const nfl__zone *zone = &zones[leaf->field];
-    zone_answer never = {0, 1}, answer = {1, zone->has_null};
+    zone_answer answer = {1, zone->has_null};
     if (!zone->known)
         return zone_unsure;
     if (zone->all_null)
-        return never;
+        return no;
     if (leaf->test == NFL__TEST_EXISTS)
         return answer;
     if (leaf->test == NFL__TEST_RANGES)

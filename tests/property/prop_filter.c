@@ -11,12 +11,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { FLOWS = 400, ROUNDS = 1500, TEXT = 8192, NODES = 64 };
+enum { FLOWS = 400, ROUNDS = 1500, TEXT = 16384, NODES = 64, LIST = 6 };
 
 /* An expression and its text grow together. */
 typedef struct expression {
-    enum { EXPR_COMPARE, EXPR_EXISTS, EXPR_MASK, EXPR_NOT, EXPR_AND, EXPR_OR } kind;
-    uint32_t field;
+    enum { EXPR_COMPARE, EXPR_EXISTS, EXPR_MASK, EXPR_IN, EXPR_FIELDS, EXPR_NOT, EXPR_AND, EXPR_OR } kind;
+    uint32_t field, other;
+    nfl_value list[LIST];
     const char *sign;
     nfl_value value;
     int left, right;
@@ -90,6 +91,31 @@ static nfl_value pick_value(generator *g, uint32_t field)
     return value;
 }
 
+/* Another field of the same kind, counters and numbers being one; perhaps the same one. */
+static uint32_t pick_other(generator *g, uint32_t field)
+{
+    for (;;) {
+        uint32_t other = fields[test_below(&g->random, sizeof fields / sizeof *fields)];
+        uint8_t a = nfl__field_row(field)->kind, b = nfl__field_row(other)->kind;
+        if ((a == NFL_KIND_COUNTER ? NFL_KIND_NUMBER : a) == (b == NFL_KIND_COUNTER ? NFL_KIND_NUMBER : b))
+            return other;
+    }
+}
+
+static int generate_list(generator *g, expression *node)
+{
+    node->kind = EXPR_IN;
+    node->sign = test_chance(&g->random, 50) ? "in" : "not in";
+    emit(g, node->sign);
+    emit(g, " [");
+    for (int i = 0; i < LIST; i++) {
+        node->list[i] = pick_value(g, node->field);
+        emit_value(g, &node->list[i]);
+        emit(g, i == LIST - 1 ? "]" : test_chance(&g->random, 50) ? ", " : " ");
+    }
+    return add_node(g, *node);
+}
+
 static int generate_leaf(generator *g)
 {
     static const char *const signs[] = {"=", "!=", "<", "<=", ">", ">="};
@@ -106,6 +132,16 @@ static int generate_leaf(generator *g)
     node.sign = pick(g, signs, 6);
     emit(g, name);
     emit(g, " ");
+    if (test_chance(&g->random, 15))
+        return generate_list(g, &node);
+    if (test_chance(&g->random, 15)) {
+        node.kind = EXPR_FIELDS;
+        node.other = pick_other(g, node.field);
+        emit(g, node.sign);
+        emit(g, " ");
+        emit(g, nfl__field_row(node.other)->name);
+        return add_node(g, node);
+    }
     if (node.field == NFL_FIELD_TCP_FLAGS && node.value.u64 && test_chance(&g->random, 50))
         node.kind = EXPR_MASK;
     else
@@ -144,6 +180,14 @@ static int compare_values(const nfl_value *a, const nfl_value *b)
     return a->u64 < b->u64 ? -1 : a->u64 > b->u64;
 }
 
+static int is_listed(const expression *node, const nfl_value *value)
+{
+    for (int i = 0; i < LIST; i++)
+        if (compare_values(value, &node->list[i]) == 0)
+            return 1;
+    return 0;
+}
+
 static int evaluate_leaf(const expression *node, const nfl_flow *flow)
 {
     nfl_value value = {.struct_size = sizeof value};
@@ -152,7 +196,12 @@ static int evaluate_leaf(const expression *node, const nfl_flow *flow)
         return value.present;
     if (node->kind == EXPR_MASK)
         return (value.u64 & node->value.u64) == node->value.u64;
-    int order = compare_values(&value, &node->value);
+    if (node->kind == EXPR_IN)
+        return is_listed(node, &value) == (node->sign[0] == 'i');
+    nfl_value other = node->value;
+    if (node->kind == EXPR_FIELDS && (nfl_flow_get(flow, node->other, &other), !other.present))
+        return 0;
+    int order = compare_values(&value, &other);
     switch (node->sign[0]) {
     case '=':
         return order == 0;

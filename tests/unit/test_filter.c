@@ -1,5 +1,6 @@
 #include <CUnit/Basic.h>
 
+#include "record/fields.h"
 #include "support.h"
 
 #include <netflow/filter.h>
@@ -122,6 +123,18 @@ static const struct {
     {"net 10/8", WEB | DNS | PING},
     {"src net 10.0.0.0/8", WEB | DNS},
     {"src net 172.16/12", PING},
+    {"net 10.0.0.0 255.0.0.0", WEB | DNS | PING},
+    {"src net 10.9.9.9 255.0.0.0 and udp", DNS},
+    {"dst net 10.1.2.0 255.255.255.0", PING},
+    {"net 10.1.2.3 255.255.255.255", WEB | DNS | PING},
+    {"net 0.0.0.0 0.0.0.0", WEB | DNS | PING},
+    {"src and dst net 10.0.0.0 255.0.0.0", DNS},
+    {"exporter net 192.0.0.0 255.255.0.0", ALL & ~BARE},
+    {"net 10.1.2.3 192.0.2.80", WEB},       /* no mask: another address */
+    {"ip 10.1.2.3 255.0.0.0", 0},           /* only behind `net` */
+    {"net 10/8 255.255.255.0", 0},          /* has its length already */
+    {"net 10.1.2.3 255.0.255.0", 0},        /* not ones and then zeros */
+    {"net 2001:db8:: 255.0.0.0", 0},        /* of another family */
     {"172.16.0.0/12", PING},
     {"ip in [192.0.2.80, 2001:db8::/32, 172.16/12]", WEB | V6 | PING},
     {"ip in (192.0.2.80 172.16/12)", WEB | PING},
@@ -157,6 +170,7 @@ static const struct {
     {"UDP OR ICMP", DNS | PING},
     {"icmp_type 8", PING},
     {"icmp type = 8 and icmp code 0", PING},
+    {"icmp-type 8 and icmp-code = 0", PING},
     /* ports */
     {"port 443", WEB},
     {"dst port https", WEB},
@@ -207,6 +221,14 @@ static const struct {
     {"tcp_flags AS", WEB},
     {"tcp flags SA", WEB},
     {"flags S and not flags AF", V6},
+    {"flags S and not flags AR", V6},           /* none of them */
+    {"flags S and not flags AFRPU", V6},        /* only SYN */
+    {"not flags AR", ALL & ~WEB},
+    {"not (flags AR)", ALL},                    /* not all of them */
+    {"not not flags AR", 0},
+    {"not not not flags AR", ALL & ~WEB},
+    {"not (tcp and not flags AR)", ALL & ~V6},
+    {"not flags = SA", ALL},
     {"flags = S", V6},
     {"flags in [S, SA]", V6},
     {"flags 0x12", WEB},
@@ -237,6 +259,11 @@ static const struct {
     {"app 393659", WEB}, /* 6 << 16 | 443 */
     {"port in (1-100, 50-60, 90-443)", WEB | DNS | V6},
     {"version 9", ALL},
+    {"in src mac 00:11:22:aa:bb:cc", WEB},
+    {"flow 1", ALL},
+    {"observation domain id 0", ALL},
+    {"next ip 10.0.0.1 or bgpnext ip 10.0.0.1", 0},
+    {"absent mask and absent nip and absent xport", ALL},
     {"sampling > 1", PING},
     /* times */
     {"first >= 2026-11-23T10:00Z", ALL & ~V6},
@@ -247,6 +274,19 @@ static const struct {
     {"last < -1h", V6},
     {"received 1795428000", ALL},
     {"first < now", ALL & ~DNS},
+    /* two fields */
+    {"src_port > dst_port", WEB | DNS | V6},
+    {"src port <= dst port", 0},
+    {"not src port > dst port", PING | BARE},
+    {"src < dst", WEB | V6},
+    {"src ge dst ip", DNS | PING},
+    {"first = last", DNS | PING},
+    {"first != last and tcp", WEB | V6},
+    {"in_if < out_if", WEB},
+    {"bytes = bytes", ALL & ~BARE},
+    {"bytes > bpp", WEB | PING}, /* scaled: 84000 against 84 */
+    {"bps > pps", WEB | DNS | V6 | PING},
+    {"port = domain", DNS}, /* the service, not the field */
     /* presence */
     {"exists src_as", WEB},
     {"exists as", WEB},
@@ -364,6 +404,11 @@ static const struct {
     {"tcp # udp", 4, "'#' has no meaning here"},
     {"tcp \x80", 4, "byte 0x80 has no meaning here"},
     {"src '10.1.1.1", 4, "quoted text does not end"},
+    {"src_port = dst", 11, "found 'dst', which is of another kind than 'src_port'"},
+    {"port = src_port", 7, "only single fields"},
+    {"src = port", 6, "only single fields"},
+    {"first < duration", 8, "of another kind"},
+    {"src = in [10/8]", 6, "an address or prefix"},
     {"bytes > ''", 8, "a value expected"},
 };
 
@@ -382,6 +427,37 @@ static void test_errors_point_at_the_place(void)
         CU_ASSERT(good);
         nfl_filter_free(filter);
     }
+}
+
+/* Each word of a list, as `exists word` with underscores, hyphens and spaces. */
+static unsigned check_names(const char *list)
+{
+    unsigned words = 0;
+    for (const char *word = list; *word; words++) {
+        size_t len = strcspn(word, " ");
+        for (const char *between = "_- "; *between; between++) {
+            char text[80];
+            nfl_filter *filter = NULL;
+            snprintf(text, sizeof text, "exists %.*s", (int)len, word);
+            for (char *c = text; *c; c++)
+                *c = *c == '_' ? *between : *c;
+            NFL_CHECK(text, compile(text, &filter, NULL) == NFL_OK);
+            nfl_filter_free(filter);
+        }
+        word += len;
+        word += *word == ' ';
+    }
+    return words;
+}
+
+static void test_every_field_is_known_by_all_its_names(void)
+{
+    unsigned names = 0;
+    const nfl_field_info *row;
+    for (uint32_t i = 0; (row = nfl__field_at(i)) != NULL; i++)
+        if (row->field != NFL_FIELD_TIME)
+            names += check_names(row->name) + check_names(row->aliases);
+    CU_ASSERT(names > 80);
 }
 
 static void test_relative_times_need_a_now(void)
@@ -437,8 +513,8 @@ static void test_size_and_depth_are_limited(void)
         {"(", "", "", 60000, NFL_E_LIMIT},
         {"tcp or ", "udp", "", 1000, NFL_OK},
         {"tcp or ", "udp", "", 3000, NFL_E_LIMIT},
-        {" ", "tcp", "", 65533, NFL_OK},
-        {" ", "tcp", "", 65534, NFL_E_LIMIT},
+        {" ", "tcp", "", 4194301, NFL_OK},
+        {" ", "tcp", "", 4194302, NFL_E_LIMIT},
         {"(tcp or udp and ", "icmp", ")", 40, NFL_OK},
     };
     nfl_flow flows[FLOWS];
@@ -469,6 +545,60 @@ static void test_the_callers_limit_counts(void)
     CU_ASSERT_PTR_NULL(filter);
 }
 
+/* "src in [" and `count` addresses from 10.0.0.0 on, two apart, and one from 2001:db8::. */
+static char *long_list(uint32_t count)
+{
+    size_t room = (size_t)count * 20 + 64, len = 0;
+    char *text = malloc(room);
+    if (!text)
+        abort();
+    len += (size_t)snprintf(text, room, "src in [2001:db8::1 ");
+    for (uint32_t i = count; i-- > 0;) { /* not in order */
+        uint32_t host = 2 * i;
+        len += (size_t)snprintf(text + len, room - len, "10.%u.%u.%u, ", host >> 16, host >> 8 & 255, host & 255);
+    }
+    snprintf(text + len - 2, room - len + 2, "]");
+    return text;
+}
+
+static void test_lists_of_many_thousand_addresses(void)
+{
+    enum { MANY = 60000 };
+    nfl_flow flow = start_flow("10.0.0.0", "192.0.2.80", 6, 1, 1);
+    nfl_filter *filter = NULL;
+    char *text = long_list(MANY);
+    CU_ASSERT_EQUAL_FATAL(nfl_filter_new(text, NULL, &filter, NULL), NFL_OK);
+    for (uint32_t i = 0; i < 2 * MANY + 10; i++) {
+        flow.src = nfl_ip_from_v4(UINT32_C(0x0a000000) + i);
+        if (nfl_filter_match(filter, &flow) != (i % 2 == 0 && i < 2 * MANY))
+            CU_FAIL("an address is in the list or not");
+    }
+    flow.src = address("2001:db8::1");
+    CU_ASSERT(nfl_filter_match(filter, &flow));
+    nfl_filter_free(filter);
+    free(text);
+}
+
+static void test_the_number_of_values_is_limited(void)
+{
+    NFL_OPTS(nfl_filter_opts, opts, .max_values = 11);
+    nfl_filter *filter = NULL;
+    nfl_error err;
+    char *text = long_list(11);
+    CU_ASSERT_EQUAL(nfl_filter_new(text, &opts, &filter, &err), NFL_E_LIMIT);
+    CU_ASSERT_STRING_EQUAL(err.message, "filter has more than 11 values");
+    free(text);
+    text = long_list(10);
+    CU_ASSERT_EQUAL(nfl_filter_new(text, &opts, &filter, &err), NFL_OK);
+    nfl_filter_free(filter);
+    free(text);
+    filter = NULL;
+    text = long_list(70000); /* the default */
+    CU_ASSERT_EQUAL(nfl_filter_new(text, NULL, &filter, &err), NFL_E_LIMIT);
+    CU_ASSERT_PTR_NULL(filter);
+    free(text);
+}
+
 /* A flow written by an older library ends before fields that it did not know. */
 static void test_short_flows_lack_later_fields(void)
 {
@@ -491,7 +621,7 @@ static nfl_status compile_and_match(const nfl_alloc *alloc, void *ctx)
     NFL_OPTS(nfl_filter_opts, opts, .alloc = alloc);
     nfl_filter *filter = NULL;
     nfl_error err;
-    nfl_status status = nfl_filter_new("(src net 10/8 or not port in (80,443)) and bytes > 1k and flags S",
+    nfl_status status = nfl_filter_new("(src net 10/8 or not port in (80,443)) and bytes > 1k and flags S and src_port > dst_port",
                                        &opts, &filter, &err);
     if (status == NFL_OK)
         CU_ASSERT(nfl_filter_match(filter, ctx));
@@ -509,9 +639,12 @@ static void test_running_out_of_memory(void)
 
 NFL_SUITE("filter", {"a filter selects the flows it describes", test_a_filter_selects_the_flows_it_describes},
           {"errors point at the place", test_errors_point_at_the_place},
+          {"every field is known by all its names", test_every_field_is_known_by_all_its_names},
           {"relative times need a now", test_relative_times_need_a_now},
           {"null text matches all", test_null_text_matches_all},
           {"size and depth are limited", test_size_and_depth_are_limited},
           {"the caller's limit counts", test_the_callers_limit_counts},
+          {"lists of many thousand addresses", test_lists_of_many_thousand_addresses},
+          {"the number of values is limited", test_the_number_of_values_is_limited},
           {"short flows lack later fields", test_short_flows_lack_later_fields},
           {"running out of memory", test_running_out_of_memory})
