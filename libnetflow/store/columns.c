@@ -196,12 +196,44 @@ void nfl__columns_add(nfl__columns *columns, const nfl_flow *flows, uint32_t n, 
     columns->rows += n;
 }
 
+/* Values of one width by their codes; inlined with a constant width. Rows without the field have code 0, and are 0 only if
+ * the caller sees to it. */
+static inline void columns_expand(uint8_t *dst, const uint8_t *values, const uint16_t *codes, uint32_t n, size_t width)
+{
+    for (uint32_t i = 0; i < n; i++)
+        memcpy(dst + i * width, values + codes[i] * width, width);
+}
+
+static void columns_expand_all(uint8_t *dst, const nfl__column *column, uint32_t from, uint32_t n)
+{
+    switch (column->width) {
+    case 1:
+        columns_expand(dst, column->values, column->codes + from, n, 1);
+        break;
+    case 2:
+        columns_expand(dst, column->values, column->codes + from, n, 2);
+        break;
+    case 4:
+        columns_expand(dst, column->values, column->codes + from, n, 4);
+        break;
+    case 8:
+        columns_expand(dst, column->values, column->codes + from, n, 8);
+        break;
+    default:
+        columns_expand(dst, column->values, column->codes + from, n, 16);
+    }
+}
+
 /* n values of a column, 0 for rows without the field. */
 static void columns_copy_values(uint8_t *dst, const nfl__column *column, uint32_t from, uint32_t n)
 {
     size_t width = column->width;
     if (column->form == NFL__COLUMN_PLAIN) {
         memcpy(dst, (const uint8_t *)column->values + from * width, n * width);
+        return;
+    }
+    if (column->form == NFL__COLUMN_DICT && !column->valid) {
+        columns_expand_all(dst, column, from, n);
         return;
     }
     for (uint32_t i = 0; i < n; i++) {
@@ -212,11 +244,24 @@ static void columns_copy_values(uint8_t *dst, const nfl__column *column, uint32_
     }
 }
 
+/* Up to 64 bits from bit `at` on. */
+static uint64_t columns_get_bits(const uint64_t *bits, uint32_t at, uint32_t n)
+{
+    uint64_t got = bits[at / 64] >> (at % 64);
+    if (at % 64 && at % 64 + n > 64)
+        got |= bits[at / 64 + 1] << (64 - at % 64);
+    return got & UINT64_MAX >> (64 - n);
+}
+
 static void columns_copy_valid(uint64_t *valid, uint32_t at, const nfl__column *column, uint32_t from, uint32_t n)
 {
-    for (uint32_t i = 0; i < n; i++)
-        if (nfl__column_has(column, from + i))
-            nfl__bit_set(valid, at + i);
+    for (uint32_t i = 0; i < n; i += 64) {
+        uint32_t step = n - i < 64 ? n - i : 64;
+        uint64_t bits = UINT64_MAX >> (64 - step);
+        if (column->valid)
+            bits = columns_get_bits(column->valid, from + i, step);
+        columns_set_bits(valid, at + i, bits);
+    }
 }
 
 int nfl__columns_append(nfl__columns *columns, const nfl__batch *batch, uint32_t from, uint32_t n)

@@ -3,7 +3,7 @@
 #ifdef NFL_WITH_ZSTD
 #include <zstd.h>
 
-enum { LEVEL = 3 };
+enum { LEVEL = 1 };
 
 int nfl__compressor_new(void **compressor)
 {

@@ -7,7 +7,8 @@
 
 enum {
     COMPRESS_FROM = 64,    /* bytes */
-    COMPRESSION_PAYS = 20  /* it must save one part in so many */
+    COMPRESSION_PAYS = 20, /* it must save one part in so many */
+    COMPRESSION_TRIED = 8  /* blocks between trying both forms of a column */
 };
 
 struct nfl__segment_builder {
@@ -24,6 +25,8 @@ struct nfl__segment_builder {
     nfl__buffer planes;     /* a chunk in the form that compresses well */
     nfl__buffer compressed;
     void *compressor;
+    uint8_t compresses[NFL_FIELD_STORED_COUNT]; /* the compressed form won when both were tried */
+    uint32_t tried_at[NFL_FIELD_STORED_COUNT];  /* number of that block, from 1; 0 = not yet in this segment */
     nfl_error *err;
 };
 
@@ -91,44 +94,81 @@ static nfl_status build_zone(segment_builder *b, const nfl__zone *zone, int addr
     return build_number(b, &b->directory, zone->max, 8);
 }
 
-/* The chunk of b->out from `offset` on by its compressed form, if that is clearly smaller. */
-static nfl_status build_compress(segment_builder *b, uint32_t field, nfl__chunk *chunk)
+static nfl_status build_packed(segment_builder *b, uint32_t field, nfl__chunk *chunk)
 {
-    nfl__chunk_form form;
+    *chunk = (nfl__chunk){.offset = b->out.len};
+    if (!nfl__encode_column(b->encoder, field, 0, &b->out, &chunk->form))
+        return build_nomem(b);
+    chunk->len = chunk->raw_len = (uint32_t)(b->out.len - chunk->offset);
+    return NFL_OK;
+}
+
+/* As byte planes, compressed, to b->compressed. */
+static nfl_status build_planes(segment_builder *b, uint32_t field, nfl__chunk *chunk)
+{
     size_t len;
+    *chunk = (nfl__chunk){.offset = b->out.len, .compression = SEGMENT_ZSTD};
     b->planes.len = b->compressed.len = 0;
-        if (!nfl__encode_column(b->encoder, field, 1, &b->planes, &form) || !nfl__compressor_new(&b->compressor) ||
+    if (!nfl__encode_column(b->encoder, field, 1, &b->planes, &chunk->form) || !nfl__compressor_new(&b->compressor) ||
         !nfl__buffer_room(&b->compressed, nfl__compress_bound(b->planes.len)))
         return build_nomem(b);
     if (!nfl__compress(b->compressor, b->compressed.data, b->compressed.len, b->planes.data, b->planes.len, &len))
         return build_nomem(b);
-    if (len > chunk->len - chunk->len / COMPRESSION_PAYS)
-        return NFL_OK;
-    memcpy(b->out.data + chunk->offset, b->compressed.data, len);
-    b->out.len = chunk->offset + len;
-    chunk->form = form;
     chunk->len = (uint32_t)len;
     chunk->raw_len = (uint32_t)b->planes.len;
-    chunk->compression = SEGMENT_ZSTD;
     return NFL_OK;
+}
+
+/* Both forms, of which the compressed one must be clearly smaller; what wins is taken for the next blocks, too. */
+static nfl_status build_smaller(segment_builder *b, uint32_t field, nfl__chunk *chunk)
+{
+    nfl__chunk planes;
+    NFL_TRY(build_packed(b, field, chunk));
+    b->compresses[field] = 0;
+    if (chunk->len < COMPRESS_FROM)
+        return NFL_OK;
+    NFL_TRY(build_planes(b, field, &planes));
+    if (planes.len > chunk->len - chunk->len / COMPRESSION_PAYS)
+        return NFL_OK;
+    b->compresses[field] = 1;
+    memcpy(b->out.data + chunk->offset, b->compressed.data, planes.len);
+    b->out.len = chunk->offset + planes.len;
+    planes.offset = chunk->offset;
+    *chunk = planes;
+    return NFL_OK;
+}
+
+static nfl_status build_as_before(segment_builder *b, uint32_t field, nfl__chunk *chunk)
+{
+    if (!b->compresses[field])
+        return build_packed(b, field, chunk);
+    NFL_TRY(build_planes(b, field, chunk));
+    return build_bytes(b, &b->out, b->compressed.data, chunk->len);
+}
+
+static nfl_status build_form(segment_builder *b, uint32_t field, nfl__chunk *chunk)
+{
+    if (b->level != NFL__SEGMENT_COMPACT || !NFL__CAN_COMPRESS)
+        return build_packed(b, field, chunk);
+    int try_both = b->tried_at[field] == 0 || b->blocks - b->tried_at[field] >= COMPRESSION_TRIED;
+    if (!try_both)
+        return build_as_before(b, field, chunk);
+    b->tried_at[field] = b->blocks;
+    return build_smaller(b, field, chunk);
 }
 
 /* The column's chunk at the end of the file; of a partner, that of the first one of the pair. */
 static nfl_status build_chunk(segment_builder *b, uint32_t field, nfl__chunk *chunks)
 {
     nfl__chunk *chunk = &chunks[field];
-    *chunk = (nfl__chunk){.offset = b->out.len};
-    if (!nfl__encode_column(b->encoder, field, 0, &b->out, &chunk->form))
-        return build_nomem(b);
+    NFL_TRY(build_form(b, field, chunk));
     if (chunk->form.encoding == NFL__ENCODING_PARTNER) {
         nfl__chunk_form form = chunk->form;
+        b->out.len = chunk->offset;
         *chunk = chunks[form.reference];
         chunk->form = form;
         return NFL_OK;
     }
-    chunk->len = chunk->raw_len = (uint32_t)(b->out.len - chunk->offset);
-    if (b->level == NFL__SEGMENT_COMPACT && NFL__CAN_COMPRESS && chunk->len >= COMPRESS_FROM)
-        NFL_TRY(build_compress(b, field, chunk));
     chunk->hash = nfl__hash(b->out.data + chunk->offset, chunk->len, 0);
     return NFL_OK;
 }
@@ -271,6 +311,7 @@ nfl_status nfl__segment_start(nfl__segment_builder *b, unsigned level, nfl_error
     b->level = level;
     b->out.len = b->directory.len = b->origin.len = 0;
     b->blocks = 0;
+    memset(b->tried_at, 0, sizeof b->tried_at);
     memset(&b->extent, 0, sizeof b->extent);
     nfl__index_builder_start(&b->index, &b->memory);
     nfl__store_le(head + 8, SEGMENT_VERSION, 4);
