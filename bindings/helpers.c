@@ -200,6 +200,28 @@ nfl_store *binding_store_new(const char *uri, bool create, bool read_only, nfl_e
     return nfl_store_new(uri, &opts, &store, err) < 0 ? NULL : store;
 }
 
+nfl_status binding_store_compact(nfl_store *store, bool all, nfl_error *err)
+{
+    NFL_OPTS(nfl_compact_opts, opts, .flags = all ? NFL_COMPACT_ALL : 0);
+    nfl_status status = NFL_OK;
+    while (status == NFL_OK)
+        status = nfl_store_compact(store, &opts, err);
+    return status == NFL_DONE ? NFL_OK : status;
+}
+
+nfl_status binding_store_hold(nfl_store *store, const char *name, nfl_usec from_us, nfl_usec to_us, const char *note,
+                              nfl_error *err)
+{
+    NFL_OPTS(nfl_hold, hold, .from_us = from_us, .to_us = to_us);
+    /* Texts that are too long are cut without a NUL, which the library refuses. */
+    size_t name_len = name ? strlen(name) : 0, note_len = note ? strlen(note) : 0;
+    if (name_len)
+        memcpy(hold.name, name, name_len < sizeof hold.name ? name_len : sizeof hold.name);
+    if (note_len)
+        memcpy(hold.note, note, note_len < sizeof hold.note ? note_len : sizeof hold.note);
+    return nfl_store_hold(store, &hold, err);
+}
+
 uint64_t binding_store_count(nfl_store *store, nfl_error *err)
 {
     nfl_store_info info = {.struct_size = sizeof info};

@@ -27,6 +27,9 @@ uint64_t binding_reader_problems(const binding_reader *reader);
 nfl_filter *binding_filter_new(const char *text, nfl_error *err);
 
 nfl_store *binding_store_new(const char *uri, bool create, bool read_only, nfl_error *err);
+nfl_status binding_store_compact(nfl_store *store, bool all, nfl_error *err);
+nfl_status binding_store_hold(nfl_store *store, const char *name, nfl_usec from_us, nfl_usec to_us, const char *note,
+                              nfl_error *err);
 uint64_t binding_store_count(nfl_store *store, nfl_error *err);
 const char *binding_cursor_name(const nfl_cursor *cursor, uint32_t column);
 uint64_t binding_cursor_matched(const nfl_cursor *cursor);

@@ -105,6 +105,10 @@ typedef struct nfl_cursor {} nfl_cursor;
 %rename(Store) nfl_store;
 %rename(append) nfl_store::append_one;
 %rename(sync) nfl_store::sync_to;
+%rename(retain) nfl_store::retain_limits;
+%rename(compact) nfl_store::compact_all;
+%rename(hold) nfl_store::hold_times;
+%rename(release) nfl_store::release_hold;
 typedef struct nfl_store {} nfl_store;
 %newobject nfl_store::_query;
 %extend nfl_store {
@@ -114,6 +118,18 @@ typedef struct nfl_store {} nfl_store;
     /* level: 1 visible to other processes, 2 durable, 3 in sealed segments. */
     nfl_status sync_to(nfl_error *err, uint32_t level = 2) { return nfl_store_sync($self, level, err); }
     nfl_status expire(nfl_usec before_us, nfl_error *err);
+    /* Drop the oldest segments until all limits are kept; 0 = no such limit. */
+    nfl_status retain_limits(nfl_error *err, nfl_usec before_us = 0, uint64_t max_bytes = 0, uint64_t min_free_bytes = 0) {
+        NFL_OPTS(nfl_retention, wanted, .before_us = before_us, .max_bytes = max_bytes, .min_free_bytes = min_free_bytes);
+        return nfl_store_retain($self, &wanted, err);
+    }
+    /* Merge small segments until nothing is left to merge. */
+    nfl_status compact_all(nfl_error *err, bool all = false) { return binding_store_compact($self, all, err); }
+    /* Flows that start from .. to must not be dropped. */
+    nfl_status hold_times(const char *name, nfl_usec from_us, nfl_usec to_us, const char *note, nfl_error *err) {
+        return binding_store_hold($self, name, from_us, to_us, note, err);
+    }
+    nfl_status release_hold(const char *name, nfl_error *err) { return nfl_store_release($self, name, err); }
     /* Flow records held. */
     uint64_t count(nfl_error *err) { return binding_store_count($self, err); }
     nfl_cursor *_query(const char *filter, const char *group_by, const char *columns, const char *order_by,

@@ -28,7 +28,7 @@ BELOW = {
 PUBLIC = {
     'base': ['base'],
     'record': ['ip', 'time', 'fields', 'flow', 'element'],
-    'wire': ['parser', 'list', 'encoder', 'pcap'],
+    'wire': ['parser', 'list', 'encoder', 'pcap', 'stream'],
     'query': ['filter', 'query'],
     'sketch': ['topk'],
     'enrich': ['enrich', 'resolver'],

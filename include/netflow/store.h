@@ -210,8 +210,9 @@ NFL_API NFL_MUST_USE nfl_status nfl_store_retain(nfl_store *store, const nfl_ret
  */
 NFL_API NFL_MUST_USE nfl_status nfl_store_expire(nfl_store *store, nfl_usec before_us, nfl_error *err);
 
-/** Bytes of a hold's name and note, with the NUL. */
+/** Bytes of a hold's name, with the NUL. */
 #define NFL_HOLD_NAME_SIZE 64
+/** Bytes of a hold's note, with the NUL. */
 #define NFL_HOLD_NOTE_SIZE 192
 
 /** Flows that must not be dropped, whatever the limits: evidence, a legal duty. */

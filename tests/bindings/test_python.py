@@ -111,6 +111,23 @@ class Stores(unittest.TestCase):
             total, = store.query(columns='bytes,packets,flows', group_by='version')
             self.assertEqual((total['bytes'], total['packets'], total['flows']), (4391319, 1100, 164))
 
+    def test_what_is_held_is_compacted_but_not_dropped(self):
+        self.fill()
+        with netflow.Store(self.path) as store:
+            store.sync(3)
+            store.compact(all=True)
+            self.assertEqual(len(store), 164)
+            store.hold('case-17', 0, 4102444800000000, 'court order')
+            store.expire(4102444800000000)
+            self.assertEqual(len(store), 164)
+            store.release('case-17')
+            store.retain(max_bytes=1)
+            self.assertEqual(len(store), 0)
+            with self.assertRaises(netflow.Error):
+                store.release('case-17')
+            with self.assertRaises(netflow.Error):
+                store.hold('x' * 100, 0, 1, '')
+
     def test_groups_are_ranked_and_limited(self):
         self.fill()
         with netflow.Store(self.path, read_only=True) as store:

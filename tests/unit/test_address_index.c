@@ -258,7 +258,7 @@ static void test_queries_open_only_blocks_that_have_the_address(void)
         CU_ASSERT_EQUAL(nfl_store_sync(store, NFL_SYNC_SEAL, NULL), NFL_OK);
     }
     for (size_t i = 0; i < sizeof t / sizeof *t; i++) {
-        uint64_t blocks;
+        uint64_t blocks = 0;
         NFL_CHECK(t[i].filter, count_rows(store, t[i].filter, &blocks) == t[i].rows);
         NFL_CHECK(t[i].filter, blocks == t[i].blocks);
     }
