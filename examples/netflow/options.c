@@ -37,6 +37,8 @@ static const option_row option_rows[] = {
      "print these fields"},
     {OPTION_SERVER, 0, VALUE_TEXT, offsetof(options, server), "server", "ADDR[:PORT]",
      "name servers by comma, instead of the system's"},
+    {OPTION_EXPLAIN, 0, VALUE_NONE, offsetof(options, explain), "explain", NULL,
+     "tell what was read and what was left out, on standard error"},
     {OPTION_FORMAT, 0, VALUE_FORMAT, offsetof(options, format), "format", "FORMAT",
      "table (default), csv or json (one object a line)"},
     {OPTION_OUT, 'o', VALUE_TEXT, offsetof(options, out), "out", "FILE", "file to write; - = standard output"},

@@ -28,7 +28,8 @@ enum {
     OPTION_OUT = 1 << 11,
     OPTION_WIRE = 1 << 12,
     OPTION_COLLECTOR = 1 << 13,
-    OPTION_RATE = 1 << 14
+    OPTION_RATE = 1 << 14,
+    OPTION_EXPLAIN = 1 << 15
 };
 
 typedef struct options {
@@ -48,6 +49,7 @@ typedef struct options {
     uint32_t format;
     uint32_t wire; /* version of datagrams: 5, 9 or 10 */
     uint32_t descending;
+    uint32_t explain;
     uint32_t given; /* OPTION_* bits */
     int argument_count;
     char **arguments; /* what is left: files, addresses, the words of a filter */

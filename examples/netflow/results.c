@@ -230,6 +230,20 @@ static void results_complain(const nfl_error *err, const nfl_query *query)
     complain_at(err, "filter", query->filter ? query->filter : "");
 }
 
+/* --explain: what the answer cost. */
+static void results_explain(const results *r)
+{
+    NFL_OPTS(nfl_query_stats, stats, .reserved = 0);
+    char memory[NFL_VALUE_TEXT_SIZE];
+    nfl_cursor_get_stats(r->cursor, &stats);
+    fprintf(stderr,
+            "blocks read %" PRIu64 ", left out %" PRIu64 " (times, values and addresses in their summaries)\n"
+            "records looked at %" PRIu64 ", matching %" PRIu64 ", groups or rows %" PRIu64 "\n"
+            "memory %sB, passes %" PRIu64 "\n",
+            stats.blocks_read, stats.blocks_skipped, stats.rows_read, stats.rows_matched, stats.groups,
+            fact_human(stats.memory_bytes, memory), stats.passes ? stats.passes : 1);
+}
+
 static int results_ask(const options *given, nfl_store *store, const nfl_query *query, int gauge)
 {
     nfl_error err;
@@ -242,6 +256,8 @@ static int results_ask(const options *given, nfl_store *store, const nfl_query *
     if (status == NFL_OK) {
         results_describe(r, query);
         status = results_print(r, &err);
+        if (status >= 0 && given->explain)
+            results_explain(r);
     }
     if (status < 0)
         results_complain(&err, query);

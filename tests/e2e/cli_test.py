@@ -411,6 +411,12 @@ class Others(Case):
         self.assertEqual(self.good('verify', '-s', store, '--format', 'json').json()[0]['result'], 'good')
         self.assertEqual(self.good('repair', '-s', store, '--format', 'json').json()[0]['result'], 'was good')
 
+    def test_explain_tells_what_was_read(self):
+        run = Run('flows', '-s', self.store, '--explain', 'ip 203.0.113.250')
+        self.assertRegex(run.err, r'blocks read 0, left out 1 ')
+        run = Run('top', '-s', self.store, '--by', 'src', '--explain')
+        self.assertRegex(run.err, rf'blocks read 1, left out 0 .*\nrecords looked at {len(FLOWS)}, matching {len(FLOWS)}, ')
+
     def test_holds(self):
         store = self.work / 'held'
         self.good('import', '-s', store, self.capture)
