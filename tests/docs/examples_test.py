@@ -35,7 +35,7 @@ class Examples(unittest.TestCase):
         self.assertTrue(found)
         for place, code in found:
             with self.subTest(place):
-                self.assertLessEqual(len([line for line in code.splitlines() if line.strip()]), 30)
+                self.assertLessEqual(len([line for line in code.splitlines() if line.strip()]), 20)
                 (self.work / 'example.c').write_text(code)
                 self.run_here(['cc', '-std=c11', '-Wall', '-Wextra', '-Werror', f'-I{TOP}/include', 'example.c', f'-L{BUILD}/lib',
                                '-lnetflow', f'-Wl,-rpath,{BUILD}/lib', '-o', 'example'])
