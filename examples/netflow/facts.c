@@ -88,3 +88,22 @@ void facts_print(const fact *facts, size_t count, uint32_t format)
     else
         facts_print_people(facts, count);
 }
+
+void facts_row(const char *const *keys, const char *const *texts, size_t count, uint32_t format, table *t)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (format == FORMAT_TABLE) {
+            table_cell(t, texts[i]);
+        } else if (format == FORMAT_CSV) {
+            fputs(i ? "," : "", stdout);
+            text_print_csv(stdout, texts[i]);
+        } else {
+            printf("%s\"%s\": ", i ? ", " : "{", keys[i]);
+            text_print_json(stdout, texts[i]);
+        }
+    }
+    if (format == FORMAT_TABLE)
+        table_end_row(t, 0);
+    else
+        fputs(format == FORMAT_CSV ? "\r\n" : "}\n", stdout);
+}

@@ -2,6 +2,8 @@
 #ifndef NETFLOW_TOOL_FACTS_H
 #define NETFLOW_TOOL_FACTS_H
 
+#include "table.h"
+
 #include <netflow/flow.h>
 
 #include <stdint.h>
@@ -22,6 +24,9 @@ typedef struct fact {
     uint64_t number;
     const char *text;
 } fact;
+
+/* One row of texts in the asked-for format; table NULL unless that is the table's. */
+void facts_row(const char *const *keys, const char *const *texts, size_t count, uint32_t format, table *t);
 
 /* Print facts as lines for people, as CSV or as one JSON object. */
 void facts_print(const fact *facts, size_t count, uint32_t format);

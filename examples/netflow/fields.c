@@ -1,8 +1,8 @@
 /* netflow fields: names for --by, --order, --columns and filters. */
 #include "commands.h"
+#include "facts.h"
 #include "report.h"
 #include "table.h"
-#include "text.h"
 
 #include <netflow/flow.h>
 
@@ -20,21 +20,7 @@ static void fields_print(const nfl_field_info *info, uint32_t format, table *t)
 {
     static const char *const keys[] = {"name", "aliases", "kind", "doc"};
     const char *const texts[] = {info->name, info->aliases, fields_kind(info), info->doc};
-    for (size_t i = 0; i < 4; i++) {
-        if (format == FORMAT_TABLE) {
-            table_cell(t, texts[i]);
-        } else if (format == FORMAT_CSV) {
-            fputs(i ? "," : "", stdout);
-            text_print_csv(stdout, texts[i]);
-        } else {
-            printf("%s\"%s\": ", i ? ", " : "{", keys[i]);
-            text_print_json(stdout, texts[i]);
-        }
-    }
-    if (format == FORMAT_TABLE)
-        table_end_row(t, 0);
-    else
-        fputs(format == FORMAT_CSV ? "\r\n" : "}\n", stdout);
+    facts_row(keys, texts, 4, format, t);
 }
 
 int command_fields(const options *given)

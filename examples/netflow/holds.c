@@ -1,9 +1,9 @@
 /* netflow hold, release, holds: flows that nothing may drop. The store's writer may run meanwhile. */
 #include "commands.h"
+#include "facts.h"
 #include "report.h"
 #include "results.h"
 #include "table.h"
-#include "text.h"
 
 #include <netflow/store.h>
 #include <netflow/time.h>
@@ -59,21 +59,7 @@ static void holds_print(const nfl_hold *hold, uint32_t format, table *t)
     const char *const texts[] = {hold->name, from, to, hold->note};
     nfl_time_format(hold->from_us, from, sizeof from);
     nfl_time_format(hold->to_us, to, sizeof to);
-    for (size_t i = 0; i < 4; i++) {
-        if (format == FORMAT_TABLE) {
-            table_cell(t, texts[i]);
-        } else if (format == FORMAT_CSV) {
-            fputs(i ? "," : "", stdout);
-            text_print_csv(stdout, texts[i]);
-        } else {
-            printf("%s\"%s\": ", i ? ", " : "{", keys[i]);
-            text_print_json(stdout, texts[i]);
-        }
-    }
-    if (format == FORMAT_TABLE)
-        table_end_row(t, 0);
-    else
-        fputs(format == FORMAT_CSV ? "\r\n" : "}\n", stdout);
+    facts_row(keys, texts, 4, format, t);
 }
 
 int command_holds(const options *given)
