@@ -20,7 +20,7 @@ class Nfreplay(unittest.TestCase):
     def check(self, version):
         with Nfcapd(self.work / 'nfcapd') as collector:
             subprocess.run([BIN / 'netflow', 'replay', EXPORTS, '--collector', f'127.0.0.1:{collector.port}', '--rate', '1000'],
-                           check=True, capture_output=True)
+                           check=True, capture_output=True, timeout=60)
         flows, octets, packets = collector.totals()
         self.assertGreater(flows, 100)
         with Netflowd(self.work / 'store') as daemon:
