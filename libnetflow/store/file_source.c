@@ -48,7 +48,7 @@ static int source_may_match(const file_source *s, const nfl__extent *extent)
     return nfl__filter_may_match(s->filter, zones);
 }
 
-/* A segment's file is not there: fine if it was expired since. */
+/* A segment's file is not there: fine if it was expired since. Without a lock it may have been merged instead, however old. */
 static nfl_status source_missing(file_source *s, const nfl__segment_entry *entry, const char *name, nfl_error *err)
 {
     nfl__manifest manifest;
@@ -56,12 +56,12 @@ static nfl_status source_missing(file_source *s, const nfl__segment_entry *entry
     NFL_TRY(nfl__manifest_read(&manifest, s->files, s->root, &s->memory, err));
     for (size_t i = 0; i < manifest.count; i++)
         named |= manifest.segments[i].id == entry->id;
-    int expired = !named && entry->extent.received_max < manifest.expired_before_us;
+    int expired = !named && s->snapshot.lock >= 0 && entry->extent.received_max < manifest.expired_before_us;
     nfl__manifest_free(&manifest, &s->memory);
     if (expired)
         return NFL_OK;
     return nfl__fail(err, NFL_E_CORRUPT, NFL_NO_OFFSET, "%s is missing%s", name,
-                     named ? "" : ": it was merged into another segment while it was being read; ask again");
+                     named ? "" : ": it was dropped or merged into another segment while it was being read; ask again");
 }
 
 static nfl_status source_find_address(void *ctx, uint32_t field, const nfl__range *ranges, uint32_t count, uint64_t *bits,

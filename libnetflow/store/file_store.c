@@ -330,8 +330,10 @@ static void file_hold(nfl__file_store *s, uint64_t generation, nfl__snapshot *ou
     out->files = s->files;
     if (out->lock < 0)
         out->lock = s->files->open(s->files->ctx, s->root, "lock", NFL__FILE_READ);
-    if (out->lock >= 0)
-        (void)s->files->lock(s->files->ctx, out->lock, NFL__LOCK_READERS + generation, 1, NFL__LOCK_SHARED);
+    if (out->lock < 0 || s->files->lock(s->files->ctx, out->lock, NFL__LOCK_READERS + generation, 1, NFL__LOCK_SHARED) == 0)
+        return;
+    s->files->close(s->files->ctx, out->lock);
+    out->lock = -1;
 }
 
 /* While the manifest is being read, nothing at all is deleted. */

@@ -222,6 +222,43 @@ static void test_retention_through_failing_operations(void)
     }
 }
 
+static int refuse_shared_locks(void *ctx, int file, uint64_t at, uint64_t len, int what)
+{
+    (void)ctx;
+    return what == NFL__LOCK_SHARED ? -ENOLCK : nfl__files_system.lock(NULL, file, at, len, what);
+}
+
+/* Where locks do not work, what is gone may have been merged: an error, never an answer with less. */
+static void test_a_reader_without_locks_does_not_pass_over_what_is_gone(void)
+{
+    for (int locks = 0; locks < 2; locks++) {
+        char path[TEST_PATH_SIZE];
+        opened writer, reader;
+        nfl_filter *any;
+        nfl__source *source;
+        nfl__files files = nfl__files_system;
+        NFL_OPTS(nfl_store_opts, opts, .flags = NFL_STORE_READ_ONLY);
+        test_make_folder(path);
+        CU_ASSERT_EQUAL_FATAL(open_with(&nfl__files_system, path, &writer), NFL_OK);
+        fill(&writer);
+        if (!locks)
+            files.lock = refuse_shared_locks;
+        CU_ASSERT_EQUAL_FATAL(nfl__file_store_open_with(&files, path, &opts, &reader.self, &reader.ops, NULL), NFL_OK);
+        CU_ASSERT_EQUAL_FATAL(nfl_filter_new(NULL, NULL, &any, NULL), NFL_OK);
+        CU_ASSERT_EQUAL_FATAL(reader.ops->open_source(reader.self, any, 0, &source, NULL), NFL_OK);
+        CU_ASSERT_EQUAL(source->ops->next(source, NULL), NFL_OK);
+        nfl_retention all = {.struct_size = sizeof all, .before_us = INT64_MAX};
+        CU_ASSERT_EQUAL(writer.ops->retain(writer.self, &all, NULL), NFL_OK);
+        CU_ASSERT_EQUAL(source->ops->next(source, NULL), locks ? NFL_DONE : NFL_E_CORRUPT);
+        source->ops->free(source);
+        nfl_filter_free(any);
+        reader.ops->close(reader.self);
+        writer.ops->close(writer.self);
+        test_remove_folder(path);
+    }
+}
+
 NFL_SUITE("retain", {"what is dropped", test_what_is_dropped}, {"holds are kept and released", test_holds_are_kept_and_released},
           {"holds that are none", test_holds_that_are_none}, {"damaged holds stop all dropping", test_damaged_holds_stop_all_dropping},
-          {"retention through failing operations", test_retention_through_failing_operations})
+          {"retention through failing operations", test_retention_through_failing_operations},
+          {"a reader without locks does not pass over what is gone", test_a_reader_without_locks_does_not_pass_over_what_is_gone})
