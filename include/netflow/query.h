@@ -49,7 +49,9 @@ typedef struct nfl_query {
     nfl_usec now_us;      /**< For relative times in the filter; 0 = none allowed. */
     uint64_t limit;       /**< Rows returned; 0 = all. With buckets and groups: groups kept, by their total. */
     uint64_t offset;      /**< Rows passed over first; groups with buckets and groups. */
-    uint64_t max_memory_bytes; /**< For groups and sorting; 0 = 1 GiB. Beyond it: ::NFL_E_LIMIT. */
+    /** For groups and sorting; 0 = 128 MiB with a limit, 1 GiB without. Groups with a limit and without buckets are counted in
+     *  several passes when they do not fit; that takes some hundred kilobytes at least. Beyond it: ::NFL_E_LIMIT. */
+    uint64_t max_memory_bytes;
     NFL_PTR(const volatile int32_t *, cancel); /**< Set non-zero by anyone to stop; may be NULL. */
 } nfl_query;
 
