@@ -220,6 +220,14 @@ static nfl_status compact_block(nfl__file_store *s, nfl_error *err)
 
 /* --- putting it in place --- */
 
+static nfl_status compact_check_block(nfl__compaction *c, const nfl__segment *segment, const nfl__block *block, nfl_error *err)
+{
+    nfl__batch batch = {.rows = block->rows};
+    for (uint32_t field = 0; field < NFL_FIELD_STORED_COUNT; field++)
+        NFL_TRY(nfl__segment_load(segment, block, field, &c->loader, &batch, err));
+    return NFL_OK;
+}
+
 /* Read back what was written: every column decodes, and the file is the one that was made. */
 static nfl_status compact_check(nfl__file_store *s, const nfl__segment_entry *entry, nfl_error *err)
 {
@@ -231,11 +239,12 @@ static nfl_status compact_check(nfl__file_store *s, const nfl__segment_entry *en
     nfl_status status = nfl__segment_check_digest(&segment, err);
     if (status == NFL_OK && segment.digest != entry->digest)
         status = nfl__fail(err, NFL_E_CORRUPT, NFL_NO_OFFSET, "%s: not what was written", name);
-    for (uint32_t b = 0; b < segment.block_count && status == NFL_OK; b++) {
-        nfl__batch batch = {.rows = segment.blocks[b].rows};
-        for (uint32_t field = 0; field < NFL_FIELD_STORED_COUNT && status == NFL_OK; field++)
-            status = nfl__segment_load(&segment, &segment.blocks[b], field, &c->loader, &batch, err);
-    }
+    if (status == NFL_OK)
+        status = nfl__segment_read_sums(&segment, err);
+    for (uint32_t b = 0; b < segment.block_count && status == NFL_OK; b++)
+        status = compact_check_block(c, &segment, &segment.blocks[b], err);
+    for (size_t b = 0; b < segment.sum_block_count && status == NFL_OK; b++)
+        status = compact_check_block(c, &segment, &segment.sum_blocks[b], err);
     nfl__segment_close(&segment);
     return status;
 }
