@@ -73,13 +73,14 @@ static void decode_template(const nfl_event *event)
     puts("]}");
 }
 
-static void decode_record(const nfl_parser *parser, const nfl_event *event, int names)
+static void decode_record(const nfl_parser *parser, const nfl_event *event, const nfl_ip *exporter, int names)
 {
     printf("{\"ev\": \"%s\", \"ver\": %u, \"odid\": %u, \"tmpl\": %u, \"fields\": ",
            event->kind == NFL_EVENT_OPTIONS ? "options" : "record", event->version, event->domain,
            event->template_id);
     if (names) {
-        decode_named_fields(parser, event);
+        decode_source source = {parser, exporter, event->domain, event->version};
+        decode_named_fields(&source);
         puts("}");
         return;
     }
@@ -194,7 +195,7 @@ static void decode_event(const nfl_parser *parser, const nfl_event *event, const
         if (event->version == 5)
             decode_v5(datagram->data + event->offset);
         else if (event->version == 9 || event->version == 10)
-            decode_record(parser, event, names);
+            decode_record(parser, event, &datagram->src, names);
         break;
     case NFL_EVENT_SAMPLE:
         decode_sample(parser, event, datagram->data);

@@ -3,6 +3,9 @@
  *
  *     {"semantic": 3, "elements": [{"fields": [...]}, {"template": 257, "fields": [...]},
  *                                  {"template": 300, "unread": "0a0000010050"}]}
+ *
+ * Behind the number of an interface, VRF, application or sampler stands what the exporter calls it, if it told that
+ * before: ["ingressInterface", 7, "eth0"].
  */
 #include "decode_names.h"
 
@@ -161,26 +164,62 @@ static int (*const names_printers[])(const nfl_record_field *field) = {
     [NFL_ELEMENT_IPV6] = names_print_address,
 };
 
-static void names_print_list(const nfl_parser *parser, const nfl_list *within, const nfl_record_field *field,
-                             uint16_t version);
+static void names_print_list(const decode_source *source, const nfl_list *within, const nfl_record_field *field);
 
-static void names_print_field(const nfl_parser *parser, const nfl_list *within, const nfl_record_field *field,
-                              uint16_t version)
+/* Elements whose numbers exporters give names to. */
+static const struct {
+    uint16_t id;
+    uint16_t kind;
+} names_told[] = {
+    {10, NFL_NAME_INTERFACE},  {14, NFL_NAME_INTERFACE}, {252, NFL_NAME_INTERFACE}, {253, NFL_NAME_INTERFACE},
+    {234, NFL_NAME_VRF},       {235, NFL_NAME_VRF},      {95, NFL_NAME_APPLICATION}, {48, NFL_NAME_SAMPLER},
+    {302, NFL_NAME_SAMPLER},
+};
+
+/* Application ids are told by engine and selector (RFC 6759), whatever their length. */
+static uint64_t names_told_id(const nfl_record_field *field)
 {
-    const nfl_element *element = names_element(field, version);
+    uint64_t value = names_number(field);
+    if (field->id != 95)
+        return value;
+    nfl_record_field selector = *field;
+    selector.data++;
+    selector.len--;
+    return (uint64_t)field->data[0] << 56 | (names_number(&selector) & ((UINT64_C(1) << 56) - 1));
+}
+
+/* What the exporter calls the thing: behind the value, when it has told so in options data. */
+static void names_print_told(const decode_source *source, const nfl_record_field *field)
+{
+    nfl_name name = {.struct_size = sizeof name};
+    if (field->pen != 0 || field->len == 0 || (field->scope && source->version == 9))
+        return;
+    for (size_t i = 0; i < sizeof names_told / sizeof *names_told; i++) {
+        if (names_told[i].id != field->id ||
+            nfl_parser_name(source->parser, source->exporter, source->version, source->domain, names_told[i].kind,
+                            names_told_id(field), &name) != NFL_OK)
+            continue;
+        fputs(", ", stdout);
+        text_print_json(stdout, name.name[0] ? name.name : name.description);
+    }
+}
+
+static void names_print_field(const decode_source *source, const nfl_list *within, const nfl_record_field *field)
+{
+    const nfl_element *element = names_element(field, source->version);
     putchar('[');
-    names_print_name(field, version);
+    names_print_name(field, source->version);
     fputs(", ", stdout);
     if (element && nfl_list_kind(field))
-        names_print_list(parser, within, field, version);
+        names_print_list(source, within, field);
     else if (!element || element->type >= sizeof names_printers / sizeof *names_printers ||
              !names_printers[element->type] || !names_printers[element->type](field))
         names_print_octets(field->data, field->len);
+    names_print_told(source, field);
     putchar(']');
 }
 
-static void names_print_list_element(const nfl_parser *parser, nfl_list *list, nfl_status status,
-                                     uint16_t version)
+static void names_print_list_element(const decode_source *source, nfl_list *list, nfl_status status)
 {
     nfl_record_field field;
     putchar('{');
@@ -193,18 +232,17 @@ static void names_print_list_element(const nfl_parser *parser, nfl_list *list, n
         fputs("\"fields\": [", stdout);
         for (int first = 1; nfl_list_next_field(list, &field) == NFL_OK; first = 0) {
             fputs(first ? "" : ", ", stdout);
-            names_print_field(parser, list, &field, version);
+            names_print_field(source, list, &field);
         }
         putchar(']');
     }
     putchar('}');
 }
 
-static void names_print_list(const nfl_parser *parser, const nfl_list *within, const nfl_record_field *field,
-                             uint16_t version)
+static void names_print_list(const decode_source *source, const nfl_list *within, const nfl_record_field *field)
 {
     nfl_list list = {.struct_size = sizeof list};
-    nfl_status status = nfl_list_open(&list, parser, within, field, NULL);
+    nfl_status status = nfl_list_open(&list, source->parser, within, field, NULL);
     if (status < 0) {
         names_print_octets(field->data, field->len);
         return;
@@ -212,18 +250,18 @@ static void names_print_list(const nfl_parser *parser, const nfl_list *within, c
     printf("{\"semantic\": %u, \"elements\": [", list.semantic);
     for (int first = 1; (status = nfl_list_next(&list, NULL)) != NFL_DONE; first = 0) {
         fputs(first ? "" : ", ", stdout);
-        names_print_list_element(parser, &list, status, version);
+        names_print_list_element(source, &list, status);
     }
     fputs("]}", stdout);
 }
 
-void decode_named_fields(const nfl_parser *parser, const nfl_event *event)
+void decode_named_fields(const decode_source *source)
 {
     nfl_record_field field;
     putchar('[');
-    for (uint32_t i = 0; nfl_parser_field(parser, i, &field) == NFL_OK; i++) {
+    for (uint32_t i = 0; nfl_parser_field(source->parser, i, &field) == NFL_OK; i++) {
         fputs(i ? ", " : "", stdout);
-        names_print_field(parser, NULL, &field, event->version);
+        names_print_field(source, NULL, &field);
     }
     putchar(']');
 }

@@ -125,8 +125,7 @@ static int parser_reclaim(nfl_parser *parser, const nfl__domain *keep, nfl_usec 
     return 1;
 }
 
-/* Would `size` more bytes break the memory limit? If not, a failed allocation is the allocator's. */
-static int parser_is_full(const nfl_parser *parser, size_t size)
+int nfl__parser_is_full(const nfl_parser *parser, size_t size)
 {
     return parser->memory.limit - parser->memory.held < size;
 }
@@ -145,12 +144,17 @@ nfl_status nfl__parser_domain_of(nfl_parser *parser, const nfl_ip *exporter, uin
                          "domain %u: all %u places are held by exporters in service", id, domains->max_count);
     do
         domain = nfl__domains_add(domains, &parser->memory, parser->seed, exporter, version, id, now_us);
-    while (!domain && parser_is_full(parser, 2 * sizeof *domain) && parser_reclaim(parser, NULL, now_us));
+    while (!domain && nfl__parser_is_full(parser, 2 * sizeof *domain) && parser_reclaim(parser, NULL, now_us));
     if (!domain)
         return nfl__fail_nomem(err, sizeof *domain);
     domain->set_rate = nfl__overrides_get(&parser->overrides, exporter, id);
     *out = domain;
     return NFL_OK;
+}
+
+int nfl__parser_make_room(nfl_parser *parser, const nfl__domain *keep, size_t size, nfl_usec now_us)
+{
+    return nfl__parser_is_full(parser, size) && parser_reclaim(parser, keep, now_us);
 }
 
 nfl_status nfl__parser_define(nfl_parser *parser, nfl__domain *domain, const nfl__template_def *def,
@@ -164,8 +168,7 @@ nfl_status nfl__parser_define(nfl_parser *parser, nfl__domain *domain, const nfl
     do
         status = nfl__templates_define(templates, &parser->memory, parser->seed, &parser->map,
                                        &parser->limits, def, now_us, out, err);
-    while (status == NFL_E_LIMIT && parser_is_full(parser, nfl__template_size(def)) &&
-           parser_reclaim(parser, domain, now_us));
+    while (status == NFL_E_LIMIT && nfl__parser_make_room(parser, domain, nfl__template_size(def), now_us));
     return status;
 }
 
@@ -525,7 +528,8 @@ nfl_status nfl_parser_domain(const nfl_parser *parser, size_t i, nfl_domain_info
                             .lost = domain->sequence.lost,
                             .late = domain->sequence.late_count,
                             .restarts = domain->sequence.restarts,
-                            .pending_bytes = domain->pending_bytes};
+                            .pending_bytes = domain->pending_bytes,
+                            .names = domain->names.count};
     (void)nfl__opts_write(out, &info, sizeof info);
     return NFL_OK;
 }

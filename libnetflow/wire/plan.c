@@ -293,7 +293,7 @@ static uint64_t plan_ntp_us(const uint8_t *data)
     return (seconds - UINT64_C(2208988800)) * 1000000 + (fraction * 1000000 >> 32);
 }
 
-static uint64_t plan_app_id(const uint8_t *data, size_t len)
+uint64_t nfl__plan_app_id(const uint8_t *data, size_t len)
 {
     return (uint64_t)data[0] << 56 | (plan_number(data + 1, len - 1) & ((UINT64_C(1) << 56) - 1));
 }
@@ -414,7 +414,7 @@ static inline void plan_step(uint8_t kind, const nfl__plan_op *op, const uint8_t
         plan_store_u32(target, (uint32_t)(nfl__load_be(data, 3) >> 4));
         break;
     case PLAN_APP_ID:
-        plan_store_u64(target, plan_app_id(data, len));
+        plan_store_u64(target, nfl__plan_app_id(data, len));
         break;
     case PLAN_FRAME:
         break; /* read last: elements win over what the frame tells */

@@ -120,6 +120,9 @@ void nfl__plan_run_spans(const nfl__plan *plan, const uint8_t *record, const nfl
 int32_t nfl__plan_slot(const nfl__plan_map *map, uint32_t pen, uint16_t id, const uint8_t *data, size_t len,
                        uint64_t *value);
 
+/* applicationId of at least 2 bytes as nfl_flow::app_id has it. */
+uint64_t nfl__plan_app_id(const uint8_t *data, size_t len);
+
 /* Sampling rate that the slots tell: 1 in the returned number; 0 = they do not. */
 uint32_t nfl__plan_rate(const nfl__slots *slots);
 

@@ -474,6 +474,20 @@ class Others(Case):
             ['interfaceName', 'if1'], ['flowStartSeconds', '0001']])
         self.assertEqual(records[2], [['Interface', '0007'], ['samplingInterval', 10], ['interfaceName', '00610000']])
 
+    def test_decode_shows_names_told_by_the_exporter(self):
+        capture = self.work / 'told.pcap'
+        told = sets_of(9, (1, '0100 0004 0008 0002 0002 0052 0008'), (256, '0007 6574681b00000000'),
+                       (0, '0101 0003 000a 0002 000e 0002 0001 0004'), (257, '0007 0008 00000064'),
+                       (1, '0102 0004 0008 0001 0000 005f 0004 0060 0004'), (258, '0d0001c5 68747470'),
+                       (0, '0103 0002 005f 0004 0001 0004'), (259, '0d0001c5 00000001'))
+        capture.write_bytes(pcap([(START, told)]))
+        events = self.good('decode', '--names', capture).json()
+        records = [event['fields'] for event in events if event['ev'] == 'record']
+        self.assertEqual(records, [
+            [['ingressInterface', 7, 'eth\x1b'], ['egressInterface', 8], ['octetDeltaCount', 100]],
+            [['applicationId', '0d0001c5', 'http'], ['octetDeltaCount', 1]]])
+        self.assertNotIn('\x1b', self.good('decode', '--names', capture).out)
+
     def test_resolve_asks_the_server_it_is_given(self):
         server = Names({'10.0.0.1': 'gate.example.org', '2001:db8::1': None})
         self.addCleanup(server.stop)
