@@ -316,10 +316,13 @@ typedef struct nfl_parser_stats {
     uint64_t lost_flows;         /**< v5, v7: flows missing by sequence number. */
     uint64_t lost_datagrams;     /**< v9, sFlow: datagrams missing by sequence number. */
     uint64_t lost_records;       /**< IPFIX: data records missing by sequence number. */
-    uint64_t late_datagrams;     /**< Came after a younger one, or twice. */
+    uint64_t late_datagrams;     /**< Came after a younger one; what they bring is no longer lost. */
     uint64_t restarts;           /**< Exporter restarts detected. */
     uint64_t memory_bytes;       /**< Held now. */
     uint64_t dropped_names;      /**< Names forgotten or not learnt for want of room. */
+    /** Came again: number, times and length are those of one of the last 64 of its domain. Decoded like the others,
+     *  so that its flows are counted twice. */
+    uint64_t duplicate_datagrams;
 } nfl_parser_stats;
 
 /** @brief Read the counters. @since 0.1 */
@@ -341,11 +344,12 @@ typedef struct nfl_domain_info {
     uint64_t flows;           /**< Decoded. */
     uint64_t lost;            /**< In the unit of the version: flows, datagrams, records; of an exporter that was found to
                                    number datagrams, in these. */
-    uint64_t late;            /**< Datagrams out of order. */
+    uint64_t late;            /**< Datagrams out of order; `lost` goes down again by what they bring. */
     uint64_t restarts;        /**< Restarts detected. */
     uint64_t pending_bytes;   /**< Data waiting for templates. */
     uint32_t names;           /**< Names held now; see nfl_parser_domain_name(). */
     uint32_t reserved_2;      /**< 0. */
+    uint64_t duplicates;      /**< Datagrams that came again, see nfl_parser_stats::duplicate_datagrams. */
 } nfl_domain_info;
 
 /**

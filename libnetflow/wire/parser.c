@@ -1,6 +1,7 @@
 #include <netflow/parser.h>
 
 #include "base/error.h"
+#include "base/hash.h"
 #include "base/opts.h"
 #include "wire/decoder.h"
 
@@ -233,12 +234,12 @@ static void parser_note_agent(nfl_parser *parser)
 
 /* The counters of a sequence, as they were. */
 typedef struct parser_losses {
-    uint64_t lost, late, restarts;
+    uint64_t lost, late, duplicates, restarts;
 } parser_losses;
 
 static parser_losses parser_losses_of(const nfl__sequence *sequence)
 {
-    return (parser_losses){sequence->lost, sequence->late_count, sequence->restarts};
+    return (parser_losses){sequence->lost, sequence->late_count, sequence->duplicates, sequence->restarts};
 }
 
 /* What the domain's sequence has found since `before` goes into the totals. */
@@ -247,8 +248,19 @@ static void parser_count_losses(nfl_parser *parser, const parser_version *versio
 {
     const nfl__sequence *sequence = &parser->domain->sequence;
     parser->stats.late_datagrams += sequence->late_count - before->late;
+    parser->stats.duplicate_datagrams += sequence->duplicates - before->duplicates;
     parser->stats.restarts += sequence->restarts - before->restarts;
     *parser_lost_counter(parser, version) += sequence->lost - before->lost;
+}
+
+/* What tells a datagram from others of the same number, but not from itself come twice. */
+static uint32_t parser_mark(const nfl_parser *parser)
+{
+    const nfl_export_header *header = &parser->own.header;
+    uint64_t clocks = (uint64_t)header->seconds << 32 | header->uptime_ms;
+    uint64_t extent = (uint64_t)header->length << 32 | (uint32_t)header->count << 16;
+    uint64_t hash = nfl__hash_u64(clocks, parser->seed) ^ (header->samples | (uint64_t)header->nanoseconds << 32);
+    return (uint32_t)nfl__hash_u64(hash ^ extent, parser->seed) | 1;
 }
 
 static void parser_begin_sequence(nfl_parser *parser, const parser_version *version)
@@ -260,7 +272,8 @@ static void parser_begin_sequence(nfl_parser *parser, const parser_version *vers
     uint32_t seconds = header->version == NFL_VERSION_SFLOW5 ? (uint32_t)(parser->own.received_us / 1000000)
                                                              : header->seconds;
     parser_note_agent(parser);
-    nfl__sequence_begin(sequence, header->sequence, seconds, version->furthest, restarted);
+    nfl__numbered datagram = {header->sequence, parser_mark(parser), seconds, version->furthest};
+    nfl__sequence_begin(sequence, &datagram, restarted);
     parser_count_losses(parser, version, &before);
 }
 
@@ -270,8 +283,7 @@ static void parser_end_sequence(nfl_parser *parser)
     nfl__sequence *sequence = &parser->domain->sequence;
     parser_losses before = parser_losses_of(sequence);
     int by_datagram = parser_counts_datagrams(version);
-    nfl__sequence_end(sequence, parser->own.header.sequence, by_datagram ? 1 : parser->record_count,
-                      by_datagram || parser->counted);
+    nfl__sequence_end(sequence, by_datagram ? 1 : parser->record_count, by_datagram || parser->counted);
     parser_count_losses(parser, version, &before);
 }
 
@@ -529,7 +541,8 @@ nfl_status nfl_parser_domain(const nfl_parser *parser, size_t i, nfl_domain_info
                             .late = domain->sequence.late_count,
                             .restarts = domain->sequence.restarts,
                             .pending_bytes = domain->pending_bytes,
-                            .names = domain->names.count};
+                            .names = domain->names.count,
+                            .duplicates = domain->sequence.duplicates};
     (void)nfl__opts_write(out, &info, sizeof info);
     return NFL_OK;
 }
