@@ -26,15 +26,15 @@ static const char *const names_v9_scopes[] = {NULL, "System", "Interface", "Line
 enum { NAMES_V9_SCOPES = sizeof names_v9_scopes / sizeof *names_v9_scopes };
 
 /* A v9 scope has no element; of others NULL = not registered. */
-static const nfl_element *names_element(const nfl_record_field *field, uint16_t version)
+static const nfl_element *names_element(const decode_source *source, const nfl_record_field *field)
 {
-    return field->scope && version == 9 ? NULL : nfl_element_find(field->pen, field->id);
+    return field->scope && source->version == 9 ? NULL : nfl_parser_describe(source->parser, field->pen, field->id);
 }
 
-static void names_print_name(const nfl_record_field *field, uint16_t version)
+static void names_print_name(const decode_source *source, const nfl_record_field *field)
 {
-    const nfl_element *element = names_element(field, version);
-    if (!element && field->scope && version == 9 && field->id < NAMES_V9_SCOPES && names_v9_scopes[field->id])
+    const nfl_element *element = names_element(source, field);
+    if (!element && field->scope && source->version == 9 && field->id < NAMES_V9_SCOPES && names_v9_scopes[field->id])
         printf("\"%s\"", names_v9_scopes[field->id]);
     else if (!element)
         printf("\"%" PRIu32 "/%u\"", field->pen, field->id);
@@ -204,13 +204,18 @@ static void names_print_told(const decode_source *source, const nfl_record_field
     }
 }
 
+static int names_is_list(const nfl_element *element)
+{
+    return element->type >= NFL_ELEMENT_BASIC_LIST && element->type <= NFL_ELEMENT_SUB_TEMPLATE_MULTI_LIST;
+}
+
 static void names_print_field(const decode_source *source, const nfl_list *within, const nfl_record_field *field)
 {
-    const nfl_element *element = names_element(field, source->version);
+    const nfl_element *element = names_element(source, field);
     putchar('[');
-    names_print_name(field, source->version);
+    names_print_name(source, field);
     fputs(", ", stdout);
-    if (element && nfl_list_kind(field))
+    if (element && names_is_list(element))
         names_print_list(source, within, field);
     else if (!element || element->type >= sizeof names_printers / sizeof *names_printers ||
              !names_printers[element->type] || !names_printers[element->type](field))

@@ -49,6 +49,7 @@
 #define NETFLOW_PARSER_H
 
 #include <netflow/base.h>
+#include <netflow/element.h>
 #include <netflow/flow.h>
 
 #ifdef __cplusplus
@@ -81,6 +82,7 @@ typedef struct nfl_parser_opts {
     uint32_t pending_ttl_s; /**< Waiting data older than this is dropped; 0 = 300. */
     uint64_t max_bytes;     /**< Memory held by the parser in all; 0 = 64 MiB. */
     uint64_t seed;          /**< Secret for the hash tables; 0 = a fixed one (then a sender can slow look-ups). */
+    NFL_PTR(const nfl_element_table *, elements); /**< The host's own; borrowed, must live longer. NULL = built-in. */
 } nfl_parser_opts;
 
 /**
@@ -294,6 +296,14 @@ NFL_API NFL_MUST_USE nfl_status nfl_parser_field(const nfl_parser *parser, uint3
  */
 NFL_API NFL_MUST_USE nfl_status nfl_parser_element(const nfl_parser *parser, uint32_t pen, uint16_t id,
                                                    nfl_record_field *out);
+
+/**
+ * @brief   What an element is called and how its octets are to be read: as nfl_parser_opts::elements says, else as
+ *          nfl_element_find() does.
+ * @return  Row that lives as long as the parser, or NULL.
+ * @since 0.1
+ */
+NFL_API const nfl_element *nfl_parser_describe(const nfl_parser *parser, uint32_t pen, uint16_t id);
 
 /** Counters since the parser was made. Every dropped thing is in one of them. */
 typedef struct nfl_parser_stats {

@@ -48,6 +48,7 @@ struct nfl_parser {
     nfl__domains domains;
     nfl__pending pending;
     nfl__overrides overrides;
+    const nfl_element_table *elements; /* the host's; NULL = none */
 
     /* the datagram */
     nfl__domain *domain; /* NULL = none open */

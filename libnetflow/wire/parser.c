@@ -71,6 +71,7 @@ static void parser_init(nfl_parser *parser, const nfl_parser_opts *opts)
     parser->domains.max_count = parser_default(opts->max_domains, PARSER_MAX_DOMAINS);
     parser->pending.max_bytes = parser_default(opts->max_pending_bytes, PARSER_MAX_PENDING);
     parser->pending.ttl_us = (nfl_usec)parser_default(opts->pending_ttl_s, PARSER_PENDING_TTL_S) * 1000000;
+    parser->elements = opts->elements;
     parser->event.struct_size = (uint32_t)sizeof parser->event;
     nfl__plan_map_init(&parser->map);
 }
@@ -511,6 +512,11 @@ nfl_status nfl_parser_element(const nfl_parser *parser, uint32_t pen, uint16_t i
         if (out->id == id && out->pen == pen)
             return NFL_OK;
     return NFL_DONE;
+}
+
+const nfl_element *nfl_parser_describe(const nfl_parser *parser, uint32_t pen, uint16_t id)
+{
+    return nfl_element_table_find(parser->elements, pen, id);
 }
 
 void nfl_parser_get_stats(const nfl_parser *parser, nfl_parser_stats *out)

@@ -474,6 +474,19 @@ class Others(Case):
             ['interfaceName', 'if1'], ['flowStartSeconds', '0001']])
         self.assertEqual(records[2], [['Interface', '0007'], ['samplingInterval', 10], ['interfaceName', '00610000']])
 
+    def test_decode_takes_elements_of_ones_own(self):
+        capture, elements = self.work / 'own.pcap', self.work / 'own.csv'
+        capture.write_bytes(pcap((START, datagram) for datagram in NAMED))
+        elements.write_text('pen,id,name,type\n12345,1,acmeCode,unsigned16\n0,8,clientAddress,ipv4Address\n')
+        events = self.good('decode', '--elements', elements, capture).json()
+        record = [event['fields'] for event in events if event['ev'] == 'record'][0]
+        self.assertEqual((record[0], record[7]), (['clientAddress', '10.0.0.1'], ['acmeCode', 0xbeef]))
+        elements.write_text('12345,1,acmeCode\n12345,x,acmeCode\n')
+        self.bad(1, 'line 2: no element number: "x"', 'decode', '--elements', elements, capture)
+        self.bad(1, 'No such file', 'decode', '--elements', self.work / 'none.csv', capture)
+        self.bad(2, 'usage:', 'decode', '--elements', elements)
+        self.bad(2, 'usage:', 'decode', '--element', elements, capture)
+
     def test_decode_shows_names_told_by_the_exporter(self):
         capture = self.work / 'told.pcap'
         told = sets_of(9, (1, '0100 0004 0004 0002 0002 0052 0008'), (256, '0007 6574681b00000000'),
