@@ -5,10 +5,12 @@
  *                                  {"template": 300, "unread": "0a0000010050"}]}
  *
  * Behind the number of an interface, VRF, application or sampler stands what the exporter calls it, if it told that
- * before: ["ingressInterface", 7, "eth0"].
+ * before: ["ingressInterface", 7, "eth0"]. Behind events, directions and the like stands IANA's word for the number:
+ * ["firewallEvent", 3, "flow denied"].
  */
 #include "decode_names.h"
 
+#include "decode_words.h"
 #include "text.h"
 
 #include <netflow/element.h>
@@ -16,6 +18,7 @@
 #include <netflow/time.h>
 
 #include <inttypes.h>
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -144,6 +147,34 @@ static int names_print_milliseconds(const nfl_record_field *field)
     return field->len == 8 && value < INT64_MAX / 1000 / 1000 && names_print_time((nfl_usec)value * 1000);
 }
 
+/* Seconds since 1900 and 32 bits of fraction (RFC 7011 6.1.9); era 1 begins in 2036. */
+static int names_print_ntp(const nfl_record_field *field)
+{
+    uint64_t value = field->len == 8 ? names_number(field) : 0, seconds = value >> 32, fraction = value & UINT32_MAX;
+    if (value == 0)
+        return 0;
+    if (seconds < UINT64_C(0x80000000))
+        seconds += UINT64_C(1) << 32;
+    return names_print_time((nfl_usec)((seconds - UINT64_C(2208988800)) * 1000000 + (fraction * 1000000 >> 32)));
+}
+
+/* RFC 7011 6.2: float64 may be sent as float32. JSON knows finite numbers only. */
+static int names_print_float(const nfl_record_field *field)
+{
+    uint32_t narrow = (uint32_t)names_number(field);
+    uint64_t wide = names_number(field);
+    float single;
+    double value;
+    memcpy(&single, &narrow, sizeof single);
+    memcpy(&value, &wide, sizeof value);
+    if (field->len == 4)
+        value = (double)single;
+    if ((field->len != 4 && field->len != 8) || !isfinite(value))
+        return 0;
+    printf("%.*g", field->len == 4 ? 9 : 17, value);
+    return 1;
+}
+
 /* How the types are written; those left out as octets. Each returns 0, and prints nothing, if the length does not
  * fit. */
 static int (*const names_printers[])(const nfl_record_field *field) = {
@@ -155,11 +186,15 @@ static int (*const names_printers[])(const nfl_record_field *field) = {
     [NFL_ELEMENT_I16] = names_print_signed,
     [NFL_ELEMENT_I32] = names_print_signed,
     [NFL_ELEMENT_I64] = names_print_signed,
+    [NFL_ELEMENT_F32] = names_print_float,
+    [NFL_ELEMENT_F64] = names_print_float,
     [NFL_ELEMENT_BOOL] = names_print_boolean,
     [NFL_ELEMENT_MAC] = names_print_mac,
     [NFL_ELEMENT_STRING] = names_print_string,
     [NFL_ELEMENT_SECONDS] = names_print_seconds,
     [NFL_ELEMENT_MILLISECONDS] = names_print_milliseconds,
+    [NFL_ELEMENT_MICROSECONDS] = names_print_ntp,
+    [NFL_ELEMENT_NANOSECONDS] = names_print_ntp,
     [NFL_ELEMENT_IPV4] = names_print_address,
     [NFL_ELEMENT_IPV6] = names_print_address,
 };
@@ -188,11 +223,22 @@ static uint64_t names_told_id(const nfl_record_field *field)
     return (uint64_t)field->data[0] << 56 | (names_number(&selector) & ((UINT64_C(1) << 56) - 1));
 }
 
+/* What the registry calls the value. */
+static void names_print_word(const nfl_record_field *field)
+{
+    const char *word = field->pen == 0 && field->len >= 1 && field->len <= 8 ? decode_word(field->id, names_number(field))
+                                                                             : NULL;
+    if (!word)
+        return;
+    fputs(", ", stdout);
+    text_print_json(stdout, word);
+}
+
 /* What the exporter calls the thing: behind the value, when it has told so in options data. */
 static void names_print_told(const decode_source *source, const nfl_record_field *field)
 {
     nfl_name name = {.struct_size = sizeof name};
-    if (field->pen != 0 || field->len == 0 || (field->scope && source->version == 9))
+    if (field->pen != 0 || field->len == 0)
         return;
     for (size_t i = 0; i < sizeof names_told / sizeof *names_told; i++) {
         if (names_told[i].id != field->id ||
@@ -220,7 +266,10 @@ static void names_print_field(const decode_source *source, const nfl_list *withi
     else if (!element || element->type >= sizeof names_printers / sizeof *names_printers ||
              !names_printers[element->type] || !names_printers[element->type](field))
         names_print_octets(field->data, field->len);
-    names_print_told(source, field);
+    if (!field->scope || source->version != 9) {
+        names_print_told(source, field);
+        names_print_word(field);
+    }
     putchar(']');
 }
 

@@ -34,6 +34,7 @@
  *   are never added. Initiator and responder counters (231, 232, 298, 299) count since the previous report, as
  *   IANA has it, so that updates and the teardown of a firewall's connection add up to its traffic; its create and deny
  *   events have no counters, and nfl_flow::present says so.
+ * - Clients and servers of Cisco's application records (PEN 9, 12236 to 12241) are sources and destinations.
  * - nfl_flow::app is left 0; nfl_app_of() tells it.
  *
  * sFlow v5 is told from NetFlow v5 by its version word of four bytes and has the version ::NFL_VERSION_SFLOW5 here:

@@ -11,7 +11,7 @@
  * into slots of a scratch area; the finishing step reads these. Where several elements fill one flow field,
  * the rules are: the same element repeated - the first wins (RFC 7011 section 8: order is outermost first);
  * different elements - the first in the record wins unless it is zero, as from exporters that send the IPv4 and
- * the IPv6 address in one template. Of counters the one listed first in record/fields.def wins even when zero:
+ * the IPv6 address in one template. Of counters, and of what tells the type of service, the one listed first in record/fields.def wins even when zero:
  * a delta of zero is no reason to take a total, and the two are never added.
  *
  * The map from elements to fields is built per parser from the `elements` column of record/fields.def, so a
