@@ -1,6 +1,7 @@
 #include "results.h"
 
 #include "facts.h"
+#include "lists.h"
 #include "report.h"
 #include "table.h"
 #include "text.h"
@@ -272,14 +273,18 @@ int results_run(const options *given, nfl_query *query, int gauge)
     if (!store_open_to_read(given, &store))
         return EXIT_FAILED;
     char *filter = filter_of(given);
+    list_files known = {NULL};
     query->struct_size = sizeof *query;
     query->filter = filter;
+    query->filter_list = lists_read;
+    query->filter_list_ctx = &known;
     query->from_us = given->from_us;
     query->to_us = given->to_us;
     query->now_us = given->now_us;
     query->limit = given->limit;
     int status = results_ask(given, store, query, gauge);
     nfl_store_free(store);
+    lists_done(&known);
     free(filter);
     return status;
 }
