@@ -29,7 +29,7 @@ PUBLIC = {
     'base': ['base'],
     'record': ['ip', 'time', 'fields', 'flow', 'element'],
     'wire': ['parser', 'list', 'encoder', 'pcap', 'stream'],
-    'query': ['filter', 'query'],
+    'query': ['arrow', 'filter', 'query'],
     'sketch': ['topk'],
     'enrich': ['enrich', 'resolver'],
     'detect': ['connection', 'detect'],

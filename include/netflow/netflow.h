@@ -5,6 +5,7 @@
 #ifndef NETFLOW_NETFLOW_H
 #define NETFLOW_NETFLOW_H
 
+#include <netflow/arrow.h>
 #include <netflow/base.h>
 #include <netflow/capture.h>
 #include <netflow/connection.h>

@@ -249,10 +249,20 @@ void nfl_cursor_get_stats(const nfl_cursor *cursor, nfl_query_stats *out)
     nfl__opts_write(out, &stats, sizeof stats);
 }
 
+nfl_cursor *nfl__cursor_retain(nfl_cursor *cursor)
+{
+    cursor->streams++;
+    return cursor;
+}
+
 void nfl_cursor_free(nfl_cursor *cursor)
 {
     if (!cursor)
         return;
+    if (cursor->streams > 0) {
+        cursor->streams--;
+        return;
+    }
     nfl__memory memory = cursor->memory;
     if (cursor->scan)
         nfl__scan_close(cursor->scan);
