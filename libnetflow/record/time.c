@@ -61,25 +61,24 @@ size_t nfl__time_write(nfl_usec time_us, char separator, const char *zone, char 
     time_date date = time_date_of(midnight / DAY_US);
     unsigned second = (unsigned)((time_us - midnight) / SECOND_US);
     unsigned micro = (unsigned)((time_us - midnight) % SECOND_US);
-    const struct {
-        unsigned value;
-        uint8_t digits;
-        char after;
-    } parts[] = {{date.year, 4, '-'},         {date.month, 2, '-'},       {date.day, 2, separator},
-                 {second / 3600, 2, ':'},     {second / 60 % 60, 2, ':'}, {second % 60, 2, '.'}};
-    char text[40];
-    size_t len = 0;
-    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
-        len += nfl__text_number(text + len, parts[i].value, parts[i].digits);
-        text[len++] = parts[i].after;
+    char text[40], *own = cap >= NFL_TIME_TEXT_SIZE ? dst : text;
+    nfl__text_two_digits(own, date.year / 100);
+    nfl__text_two_digits(own + 2, date.year % 100);
+    const unsigned parts[] = {date.month, date.day, second / 3600, second / 60 % 60, second % 60};
+    const char before[] = {'-', '-', separator, ':', ':'};
+    size_t len = 4;
+    for (size_t i = 0; i < sizeof before; i++, len += 3) {
+        own[len] = before[i];
+        nfl__text_two_digits(own + len + 1, parts[i]);
     }
-    if (micro % 1000)
-        len += nfl__text_number(text + len, micro, 6);
-    else
-        len += nfl__text_number(text + len, micro / 1000, 3);
-    for (; *zone; zone++)
-        text[len++] = *zone;
-    return nfl__text_copy(dst, cap, text, len);
+    own[len++] = '.';
+    len += micro % 1000 ? nfl__text_number(own + len, micro, 6) : nfl__text_number(own + len, micro / 1000, 3);
+    if (*zone)
+        own[len++] = *zone;
+    if (own == text)
+        return nfl__text_copy(dst, cap, text, len);
+    own[len] = 0;
+    return len;
 }
 
 size_t nfl_time_format(nfl_usec time_us, char *dst, size_t cap)
