@@ -34,7 +34,7 @@ PUBLIC = {
     'enrich': ['enrich', 'resolver'],
     'detect': ['connection', 'detect'],
     'store': ['store', 'capture'],
-    'net': ['udp', 'dns'],
+    'net': ['tcp', 'udp', 'dns'],
     'engine': ['engine'],
 }
 LAYER_OF_HEADER = {h: layer for layer, headers in PUBLIC.items() for h in headers}

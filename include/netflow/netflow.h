@@ -26,6 +26,7 @@
 #include <netflow/resolver.h>
 #include <netflow/store.h>
 #include <netflow/stream.h>
+#include <netflow/tcp.h>
 #include <netflow/time.h>
 #include <netflow/topk.h>
 #include <netflow/udp.h>
