@@ -249,9 +249,9 @@ static void results_explain(const results *r)
     nfl_cursor_get_stats(r->cursor, &stats);
     fprintf(stderr,
             "blocks read %" PRIu64 ", left out %" PRIu64 " (times, values and addresses in their summaries)\n"
-            "records looked at %" PRIu64 ", matching %" PRIu64 ", groups or rows %" PRIu64 "\n"
+            "records looked at %" PRIu64 ", matching %" PRIu64 " (%" PRIu64 " by sums made before), groups or rows %" PRIu64 "\n"
             "memory %sB, passes %" PRIu64 "\n",
-            stats.blocks_read, stats.blocks_skipped, stats.rows_read, stats.rows_matched, stats.groups,
+            stats.blocks_read, stats.blocks_skipped, stats.rows_read, stats.rows_matched, stats.rows_summed, stats.groups,
             fact_human(stats.memory_bytes, memory), stats.passes ? stats.passes : 1);
 }
 

@@ -178,7 +178,8 @@ typedef struct nfl_retention {
     uint32_t reserved;       /**< 0. */
     nfl_usec before_us;      /**< What arrived before this time goes. */
     uint64_t max_bytes;      /**< Sealed segments take at most so many bytes: the oldest go. */
-    uint64_t min_free_bytes; /**< The file system keeps so many bytes free: the oldest go. */
+    /** The file system keeps so many bytes free: the oldest go, all of them if something else fills it. */
+    uint64_t min_free_bytes;
 } nfl_retention;
 
 /**

@@ -103,13 +103,17 @@ static uint32_t group_pack_used(nfl__groups *groups, const nfl__scan *scan, uint
     return n;
 }
 
-/* The hashes of packed keys; their slots and groups are on the way to the cache. */
 static void group_hash_keys(nfl__groups *groups, uint32_t count)
 {
-    for (uint32_t i = 0; i < count; i++) {
+    for (uint32_t i = 0; i < count; i++)
         groups->hashes[i] = nfl__table_hash(&groups->table, groups->keys + (size_t)i * groups->plan->key_bytes);
+}
+
+/* Slots and groups of packed keys are on the way to the cache. */
+static void group_prefetch_keys(const nfl__groups *groups, uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++)
         nfl__table_prefetch_slot(&groups->table, groups->hashes[i]);
-    }
     for (uint32_t i = 0; i < count; i++)
         nfl__table_prefetch_group(&groups->table, groups->hashes[i]);
 }
@@ -122,8 +126,9 @@ static nfl_status group_empty_dense(nfl__groups *groups, const nfl__scan *scan, 
     if (groups->dense_rows == 0)
         return NFL_OK;
     while ((n = group_pack_used(groups, scan, &at, used)) > 0) {
-        NFL_TRY(nfl__table_reserve(&groups->table, n, err));
         group_hash_keys(groups, n);
+        NFL_TRY(nfl__table_reserve(&groups->table, groups->hashes, n, err));
+        group_prefetch_keys(groups, n);
         for (uint32_t i = 0; i < n; i++) {
             used[i][plan->seen_word] &= ~NFL__GROUP_USED;
             if (nfl__table_takes(&groups->table, groups->hashes[i]))
@@ -163,12 +168,12 @@ static nfl_status group_add_by_key(nfl__groups *groups, nfl__scan *scan, nfl_err
 {
     nfl__targets *targets = groups->targets;
     nfl__table *table = &groups->table;
-    NFL_TRY(nfl__table_reserve(table, scan->count, err));
     nfl__pack_rows(&groups->packing, scan, groups->buckets, groups->keys);
+    group_hash_keys(groups, scan->count);
+    NFL_TRY(nfl__table_reserve(table, groups->hashes, scan->count, err));
     targets->count = targets->bounded = 0;
     targets->mark = 0;
     for (uint32_t i = 0; i < scan->count; i++) {
-        groups->hashes[i] = nfl__table_hash(table, groups->keys + (size_t)i * groups->plan->key_bytes);
         targets->index[targets->count] = (uint16_t)i;
         targets->count += (uint32_t)nfl__table_takes(table, groups->hashes[i]);
     }

@@ -17,17 +17,27 @@
 
 typedef struct nfl__source nfl__source;
 
+/* What flows may be added up by, for a query that wants nothing but sums of bytes, packets and flows. */
+typedef struct nfl__adding {
+    uint64_t keys;      /* fields that must be kept apart: NFL_HAS() bits */
+    nfl_usec bucket_us; /* and times, by the bucket of this length; 0 = not */
+} nfl__adding;
+
 typedef struct nfl__source_ops {
     /* NFL_OK: batch.rows is set and batch.loaded is 0. NFL_DONE: no more. Errors end the source. */
     nfl_status (*next)(nfl__source *source, nfl_error *err);
     /* Set batch.columns[field] and its bit in batch.loaded. Valid until the next next(). */
     nfl_status (*load)(nfl__source *source, uint32_t field, nfl_error *err);
     void (*free)(nfl__source *source);
+    /* Called before the first next(), or not at all: blocks whose flows all match may be replaced by sums of them that keep
+     * apart what is asked. Their counters are scaled, and they have no other columns. May be NULL. */
+    void (*add_up)(nfl__source *source, const nfl__adding *asked);
 } nfl__source_ops;
 
 struct nfl__source {
     const nfl__source_ops *ops;
     nfl__batch batch;
+    uint64_t summed; /* 0, or 1 + number of flows that the batch stands for: its rows are sums, and all of them match */
     uint64_t blocks_read;
     uint64_t blocks_skipped;
 };

@@ -96,13 +96,13 @@ static nfl_status table_grow(nfl__table *table, size_t count, nfl_error *err)
     return NFL_OK;
 }
 
-/* Take half as many partitions and forget the groups of the others. 0 if that would spare next to nothing: memory is
- * then too small for reasons that more passes do not help against. */
-static int table_cut(nfl__table *table)
+/* Take half as many partitions and forget the groups of the others. 0 if that would spare next to nothing of what is held and
+ * asked for: memory is then too small for reasons that more passes do not help against. */
+static int table_cut(nfl__table *table, uint32_t asked)
 {
     nfl__pool *pool = &table->pool;
     size_t kept = 0;
-    if (pool->count < TABLE_WORTH_CUTTING || table->until - table->from < 2)
+    if (pool->count + asked < TABLE_WORTH_CUTTING || table->until - table->from < 2)
         return 0;
     table->until -= (table->until - table->from) / 2;
     memset(table->slots, 0, table->slot_count * sizeof *table->slots);
@@ -120,12 +120,24 @@ static int table_cut(nfl__table *table)
     return 1;
 }
 
-nfl_status nfl__table_reserve(nfl__table *table, size_t count, nfl_error *err)
+/* How many of the keys are in the table's partitions. */
+static uint32_t table_taken(const nfl__table *table, const uint64_t *hashes, uint32_t n)
+{
+    uint32_t taken = 0;
+    if (table->until - table->from == NFL__TABLE_PARTITIONS)
+        return n;
+    for (uint32_t i = 0; i < n; i++)
+        taken += (uint32_t)nfl__table_takes(table, hashes[i]);
+    return taken;
+}
+
+nfl_status nfl__table_reserve(nfl__table *table, const uint64_t *hashes, uint32_t n, nfl_error *err)
 {
     nfl_error why;
     nfl_status status;
-    while ((status = table_grow(table, count, &why)) == NFL_E_LIMIT && table->partitioned && table_cut(table))
-        ;
+    uint32_t taken = table_taken(table, hashes, n);
+    while ((status = table_grow(table, taken, &why)) == NFL_E_LIMIT && table->partitioned && table_cut(table, taken))
+        taken = table_taken(table, hashes, n);
     if (status != NFL_OK && err)
         *err = why;
     return status;
@@ -165,7 +177,8 @@ uint64_t *nfl__table_find(const nfl__table *table, const uint64_t *row)
 nfl_status nfl__table_merge(nfl__table *table, const uint64_t *row, nfl_error *err)
 {
     const uint8_t *key = nfl__group_key_bytes(table->plan, row);
-    NFL_TRY(nfl__table_reserve(table, 1, err));
-    nfl__measures_merge(table->plan, nfl__table_get(table, key, nfl__table_hash(table, key)), row);
+    uint64_t hash = nfl__table_hash(table, key);
+    NFL_TRY(nfl__table_reserve(table, &hash, 1, err));
+    nfl__measures_merge(table->plan, nfl__table_get(table, key, hash), row);
     return NFL_OK;
 }

@@ -37,9 +37,9 @@ void nfl__table_done(nfl__table *table);
 /* Forget the groups, and take the partitions behind those taken so far, as many. 0 if there are none. */
 int nfl__table_next_partition(nfl__table *table);
 
-/* Make room for `count` groups more, to be called before nfl__table_number(). Groups may move, and when memory is
- * short, partitions be given up. */
-nfl_status nfl__table_reserve(nfl__table *table, size_t count, nfl_error *err);
+/* Make room for the groups of those of n keys, by their hashes, that the table takes; to be called before nfl__table_get().
+ * Groups may move, and when memory is short, partitions be given up: then it takes fewer of the keys. */
+nfl_status nfl__table_reserve(nfl__table *table, const uint64_t *hashes, uint32_t n, nfl_error *err);
 
 static inline const uint8_t *nfl__group_key_bytes(const nfl__plan *plan, const uint64_t *group)
 {

@@ -23,12 +23,13 @@ struct nfl__compaction {
     nfl__segment_builder *builder;
     nfl__segment_entry *run; /* what is being merged */
     size_t run_count, run_capacity;
-    size_t next;             /* of the run, to be opened */
+    size_t next;             /* of the run, to be opened: the one before is being read */
     nfl__segment segment;    /* file -1 = none open */
     uint32_t next_block;
     nfl__loader loader;
     nfl__columns *columns;   /* the block being filled */
-    uint64_t skipped_id;     /* of a damaged segment: runs end before it */
+    uint64_t *skipped;       /* ids of damaged segments: runs end before them */
+    size_t skipped_count, skipped_capacity;
     compact_replaced *replaced;
     size_t replaced_count, replaced_capacity;
 };
@@ -46,8 +47,17 @@ static int compact_pays(const nfl__segment_entry *run, size_t count, uint64_t ro
     return (count >= RUN_MIN || rows > max_rows / 4 * 3) && count > 1 && largest <= rows / 2;
 }
 
+static int compact_is_skipped(const nfl__compaction *c, uint64_t id)
+{
+    for (size_t i = 0; i < c->skipped_count; i++)
+        if (c->skipped[i] == id)
+            return 1;
+    return 0;
+}
+
 /* The run that starts at `from`: as long as it fits. */
-static size_t compact_run(const nfl__manifest *manifest, size_t from, uint64_t max_rows, uint64_t skipped, uint64_t *rows, uint64_t *largest)
+static size_t compact_run(const nfl__compaction *c, const nfl__manifest *manifest, size_t from, uint64_t max_rows, uint64_t *rows,
+                          uint64_t *largest)
 {
     const nfl__segment_entry *entries = manifest->segments;
     int64_t day = nfl__file_day(entries[from].extent.received_min);
@@ -55,7 +65,7 @@ static size_t compact_run(const nfl__manifest *manifest, size_t from, uint64_t m
     *rows = *largest = 0;
     while (from + count < manifest->count) {
         const nfl__segment_entry *entry = &entries[from + count];
-        if (entry->id == skipped || nfl__file_day(entry->extent.received_min) != day ||
+        if (compact_is_skipped(c, entry->id) || nfl__file_day(entry->extent.received_min) != day ||
             (count && entry->extent.rows > max_rows - *rows))
             break;
         *rows += entry->extent.rows;
@@ -67,12 +77,12 @@ static size_t compact_run(const nfl__manifest *manifest, size_t from, uint64_t m
     return count;
 }
 
-static compact_choice compact_choose(const nfl__manifest *manifest, uint64_t max_rows, uint64_t skipped, int all)
+static compact_choice compact_choose(const nfl__compaction *c, const nfl__manifest *manifest, uint64_t max_rows, int all)
 {
     compact_choice choice = {0, 0};
     for (size_t from = 0; from < manifest->count; from++) {
         uint64_t rows, largest;
-        size_t count = compact_run(manifest, from, max_rows, skipped, &rows, &largest);
+        size_t count = compact_run(c, manifest, from, max_rows, &rows, &largest);
         if (count == 0)
             continue;
         const nfl__segment_entry *last = &manifest->segments[manifest->count - 1];
@@ -121,6 +131,7 @@ void nfl__compaction_free(nfl__file_store *s)
     nfl__columns_release(c->columns);
     nfl__loader_free(&c->loader);
     nfl__delete(&s->memory, c->run, c->run_capacity, sizeof *c->run);
+    nfl__delete(&s->memory, c->skipped, c->skipped_capacity, sizeof *c->skipped);
     nfl__delete(&s->memory, c->replaced, c->replaced_capacity, sizeof *c->replaced);
     nfl__delete(&s->memory, c, 1, sizeof *c);
     s->compaction = NULL;
@@ -147,7 +158,7 @@ static nfl_status compact_start(nfl__file_store *s, const nfl_compact_opts *opts
 {
     nfl__compaction *c = s->compaction;
     uint64_t max_rows = opts->max_rows ? opts->max_rows : MAX_ROWS;
-    compact_choice choice = compact_choose(&s->manifest, max_rows, c->skipped_id, (int)(opts->flags & NFL_COMPACT_ALL));
+    compact_choice choice = compact_choose(c, &s->manifest, max_rows, (int)(opts->flags & NFL_COMPACT_ALL));
     if (choice.count == 0)
         return NFL_DONE;
     if (!nfl__grow(&s->memory, (void **)&c->run, &c->run_capacity, choice.count, sizeof *c->run) ||
@@ -179,13 +190,12 @@ static nfl_status compact_take(nfl__compaction *c, const nfl__batch *batch, nfl_
 static nfl_status compact_open(nfl__file_store *s, nfl_error *err)
 {
     nfl__compaction *c = s->compaction;
-    const nfl__segment_entry *entry = &c->run[c->next];
+    const nfl__segment_entry *entry = &c->run[c->next++];
     char name[NFL__NAME_SIZE];
     nfl__segment_name(entry, name);
     NFL_TRY(nfl__segment_open(&c->segment, s->files, s->root, name, &s->memory, err));
     if (c->segment.digest != entry->digest || c->segment.extent.rows != entry->extent.rows)
         return nfl__fail(err, NFL_E_CORRUPT, NFL_NO_OFFSET, "%s: not the file that the manifest names", name);
-    c->next++;
     c->next_block = 0;
     return NFL_OK;
 }
@@ -210,6 +220,14 @@ static nfl_status compact_block(nfl__file_store *s, nfl_error *err)
 
 /* --- putting it in place --- */
 
+static nfl_status compact_check_block(nfl__compaction *c, const nfl__segment *segment, const nfl__block *block, nfl_error *err)
+{
+    nfl__batch batch = {.rows = block->rows};
+    for (uint32_t field = 0; field < NFL_FIELD_STORED_COUNT; field++)
+        NFL_TRY(nfl__segment_load(segment, block, field, &c->loader, &batch, err));
+    return NFL_OK;
+}
+
 /* Read back what was written: every column decodes, and the file is the one that was made. */
 static nfl_status compact_check(nfl__file_store *s, const nfl__segment_entry *entry, nfl_error *err)
 {
@@ -221,11 +239,12 @@ static nfl_status compact_check(nfl__file_store *s, const nfl__segment_entry *en
     nfl_status status = nfl__segment_check_digest(&segment, err);
     if (status == NFL_OK && segment.digest != entry->digest)
         status = nfl__fail(err, NFL_E_CORRUPT, NFL_NO_OFFSET, "%s: not what was written", name);
-    for (uint32_t b = 0; b < segment.block_count && status == NFL_OK; b++) {
-        nfl__batch batch = {.rows = segment.blocks[b].rows};
-        for (uint32_t field = 0; field < NFL_FIELD_STORED_COUNT && status == NFL_OK; field++)
-            status = nfl__segment_load(&segment, &segment.blocks[b], field, &c->loader, &batch, err);
-    }
+    if (status == NFL_OK)
+        status = nfl__segment_read_sums(&segment, err);
+    for (uint32_t b = 0; b < segment.block_count && status == NFL_OK; b++)
+        status = compact_check_block(c, &segment, &segment.blocks[b], err);
+    for (size_t b = 0; b < segment.sum_block_count && status == NFL_OK; b++)
+        status = compact_check_block(c, &segment, &segment.sum_blocks[b], err);
     nfl__segment_close(&segment);
     return status;
 }
@@ -295,6 +314,14 @@ static void compact_remove(nfl__file_store *s)
     c->replaced_count = kept;
 }
 
+/* The segment being read is damaged: leave it alone. Without memory to note that, it is met again. */
+static void compact_skip(nfl__file_store *s)
+{
+    nfl__compaction *c = s->compaction;
+    if (nfl__grow(&s->memory, (void **)&c->skipped, &c->skipped_capacity, c->skipped_count + 1, sizeof *c->skipped))
+        c->skipped[c->skipped_count++] = c->run[c->next - 1].id;
+}
+
 static nfl_status compact_step(nfl__file_store *s, const nfl_compact_opts *opts, nfl_error *err)
 {
     nfl__compaction *c = s->compaction;
@@ -304,6 +331,8 @@ static nfl_status compact_step(nfl__file_store *s, const nfl_compact_opts *opts,
     if (status != NFL_OK)
         return status;
     status = compact_block(s, err);
+    if (status == NFL_E_CORRUPT)
+        compact_skip(s);
     return status == NFL_DONE ? compact_finish(s, err) : status;
 }
 
@@ -316,10 +345,7 @@ nfl_status nfl__file_compact(void *self, const nfl_compact_opts *opts, nfl_error
     compact_remove(s);
     nfl_status status = compact_step(s, opts, err);
     if (status < 0) {
-        nfl__compaction *c = s->compaction;
-        if (status == NFL_E_CORRUPT && c->run_count && c->next)
-            c->skipped_id = c->run[c->next - 1].id;
-        compact_stop(c);
+        compact_stop(s->compaction);
         return status;
     }
     compact_remove(s);

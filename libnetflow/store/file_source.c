@@ -20,6 +20,9 @@ typedef struct file_source {
     uint64_t may_match;    /* groups of its blocks, by the addresses they have */
     uint32_t blocks_a_bit;
     int has_address;       /* the filter says something about addresses */
+    const nfl__adding *adding; /* sums will do; NULL = they will not */
+    uint32_t next_sum, end_sum; /* blocks of sums of the open segment that are read instead of its flows; alike = none */
+    uint64_t summed;       /* flows of the open segment that they stand for, as long as that was not told */
     const nfl__block *block;      /* the current one is of the open segment ... */
     const nfl__columns *columns;  /* ... or not sealed */
     nfl__loader loader;
@@ -103,11 +106,34 @@ static nfl_status source_open_segment(file_source *s, const nfl__segment_entry *
         status = nfl__fail(&why, NFL_E_CORRUPT, NFL_NO_OFFSET, "%s: not the file that the manifest names", name);
     if (status == NFL_OK)
         status = source_look_up(s, &why);
-    if (status == NFL_OK && s->may_match)
-        status = nfl__segment_read_blocks(&s->segment, &why);
     if (status != NFL_OK && err)
         *err = why;
     return status;
+}
+
+/* Read sums instead of the segment's flows, if it has some that tell what is asked. */
+static nfl_status source_use_sums(file_source *s, const nfl__extent *extent, nfl_error *err)
+{
+    s->next_sum = s->end_sum = 0;
+    if (!s->adding || !nfl__filter_takes_all(s->filter, extent->first_min, extent->first_max))
+        return NFL_OK;
+    NFL_TRY(nfl__segment_read_sums(&s->segment, err));
+    for (uint32_t i = 0; i < s->segment.sum_kind_count && s->end_sum == 0; i++) {
+        const nfl__segment_sums *sums = &s->segment.sum_kinds[i];
+        if (!nfl__sums_answer(sums->kind, s->adding))
+            continue;
+        s->next_sum = sums->first;
+        s->end_sum = sums->first + sums->count;
+        s->summed = extent->rows;
+    }
+    return NFL_OK;
+}
+
+/* What is to be read of the segment. */
+static nfl_status source_enter_segment(file_source *s, const nfl__segment_entry *entry, nfl_error *err)
+{
+    NFL_TRY(source_use_sums(s, &entry->extent, err));
+    return s->next_sum < s->end_sum ? NFL_OK : nfl__segment_read_blocks(&s->segment, err);
 }
 
 /* Open the next segment that may match. NFL_DONE: there is none. */
@@ -123,12 +149,21 @@ static nfl_status source_next_segment(file_source *s, nfl_error *err)
         NFL_TRY(source_open_segment(s, entry, err));
         s->next_block = 0;
         if (s->segment.file >= 0 && s->may_match)
-            return NFL_OK;
+            return source_enter_segment(s, entry, err);
         if (s->segment.file >= 0)
             s->source.blocks_skipped += (entry->extent.rows + NFL__BATCH_ROWS - 1) / NFL__BATCH_ROWS;
         nfl__segment_close(&s->segment);
     }
     return NFL_DONE;
+}
+
+/* The first block of sums stands for all flows of its segment. */
+static void source_next_sum(file_source *s)
+{
+    s->block = &s->segment.sum_blocks[s->next_sum++];
+    s->source.batch.rows = s->block->rows;
+    s->source.summed = 1 + s->summed;
+    s->summed = 0;
 }
 
 static nfl_status source_next_sealed(file_source *s, nfl_error *err)
@@ -139,7 +174,11 @@ static nfl_status source_next_sealed(file_source *s, nfl_error *err)
             if (status != NFL_OK)
                 return status;
         }
-        while (s->next_block < s->segment.block_count) {
+        if (s->next_sum < s->end_sum) {
+            source_next_sum(s);
+            return NFL_OK;
+        }
+        while (s->end_sum == 0 && s->next_block < s->segment.block_count) {
             s->block = &s->segment.blocks[s->next_block++];
             if (source_has_address(s, s->next_block - 1) && nfl__filter_may_match(s->filter, s->block->zones)) {
                 s->source.batch.rows = s->block->rows;
@@ -155,6 +194,7 @@ static nfl_status source_next(nfl__source *source, nfl_error *err)
 {
     file_source *s = (file_source *)source;
     source->batch.loaded = 0;
+    source->summed = 0;
     s->block = NULL;
     s->columns = NULL;
     nfl_status status = source_next_sealed(s, err);
@@ -182,6 +222,11 @@ static nfl_status source_load(nfl__source *source, uint32_t field, nfl_error *er
     return NFL_OK;
 }
 
+static void source_add_up(nfl__source *source, const nfl__adding *asked)
+{
+    ((file_source *)source)->adding = asked;
+}
+
 static void source_free(nfl__source *source)
 {
     file_source *s = (file_source *)source;
@@ -195,7 +240,7 @@ static void source_free(nfl__source *source)
 nfl_status nfl__file_source_new(const nfl_alloc *alloc, const nfl__files *files, int root, const nfl_filter *filter,
                                 nfl__snapshot *snapshot, nfl__source **out, nfl_error *err)
 {
-    static const nfl__source_ops ops = {source_next, source_load, source_free};
+    static const nfl__source_ops ops = {source_next, source_load, source_free, source_add_up};
     nfl__memory memory;
     nfl__memory_init(&memory, alloc, 0);
     file_source *s = nfl__new(&memory, 1, sizeof *s);

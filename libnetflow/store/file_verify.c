@@ -83,6 +83,24 @@ static int verify_see_journal(void *ctx, const char *name, int is_dir)
     return 0;
 }
 
+/* A reader's snapshot was read from the journal and so checked it; a writer's is its memory, so its file is read here. */
+static nfl_status verify_journal(verifier *v, nfl_error *err)
+{
+    const nfl__journal *journal = &v->store->journal;
+    nfl__journal_extent extent = {0};
+    char name[NFL__NAME_SIZE];
+    nfl_error why;
+    if (v->store->lock < 0 || journal->file < 0)
+        return NFL_OK;
+    nfl__journal_name(journal->id, name);
+    nfl_status status =
+        nfl__journal_read(v->store->files, journal->file, journal->id, &v->memory, NULL, NULL, &extent, &why);
+    if (status == NFL_OK && (extent.damaged || extent.good_bytes != journal->size))
+        status = nfl__fail(&why, NFL_E_CORRUPT, extent.good_bytes, "%s: %llu flows or more are damaged", name,
+                           (unsigned long long)extent.damaged_rows);
+    return verify_count(v, status, &v->report->bad_files, &why, err);
+}
+
 static nfl_status verify_all(verifier *v, const nfl__snapshot *snapshot, nfl_error *err)
 {
     const nfl__files *files = v->store->files;
@@ -91,6 +109,7 @@ static nfl_status verify_all(verifier *v, const nfl__snapshot *snapshot, nfl_err
         NFL_TRY(verify_segment(v, &snapshot->entries[i], err));
     for (size_t i = 0; i < snapshot->tail_count; i++)
         v->report->flows += snapshot->tail_rows[i];
+    NFL_TRY(verify_journal(v, err));
     int result = files->list(files->ctx, v->store->root, "journal", verify_see_journal, v);
     if (result < 0)
         return nfl__fail_io(err, -result, "list journal");
@@ -109,7 +128,7 @@ nfl_status nfl__file_store_verify(void *self, nfl_verify_report *out, nfl_error 
     nfl__memory_init(&v.memory, &store->memory.alloc, 0);
     nfl__loader_init(&v.loader, &v.memory);
     nfl_error why;
-    nfl_status status = nfl__file_store_snapshot(store, &v.memory, &snapshot, &why); /* checks manifest and journal */
+    nfl_status status = nfl__file_store_snapshot(store, &v.memory, &snapshot, &why);
     NFL_TRY(verify_count(&v, status, &out->bad_files, &why, err));
     status = verify_all(&v, &snapshot, err);
     nfl__snapshot_free(&snapshot, &v.memory);
