@@ -30,5 +30,5 @@ int command_flows(const options *given)
         flows_all_columns(all, sizeof all);
         query.columns = all;
     }
-    return results_run(given, &query, TABLE_PLAIN);
+    return results_run(given, &query, 1, TABLE_PLAIN);
 }

@@ -24,7 +24,7 @@ typedef struct option_row {
 static const option_row option_rows[] = {
     {OPTION_STORE, 's', VALUE_TEXT, offsetof(options, store), "store", "STORE", "flow store: a directory"},
     {OPTION_BY, 0, VALUE_TEXT, offsetof(options, by), "by", "FIELD[,FIELD]",
-     "group by these fields (netflow fields lists them)"},
+     "group by these fields (netflow fields lists them); top: several lists by ;"},
     {OPTION_BUCKET, 0, VALUE_DURATION, offsetof(options, bucket_us), "bucket", "LENGTH",
      "length of a time bucket: 30s, 5m, 1h, 1d"},
     {OPTION_ORDER, 0, VALUE_TEXT, offsetof(options, order), "order", "FIELD", "order by this field"},

@@ -266,7 +266,8 @@ static void results_note_reduced(const results *r)
                 stats.rows_reduced);
 }
 
-static int results_ask(const options *given, nfl_store *store, const nfl_query *query, int gauge)
+/* The cursor is used up. */
+static nfl_status results_show(const options *given, const nfl_query *query, nfl_cursor *cursor, int gauge)
 {
     nfl_error err;
     results *r = tool_grow(NULL, sizeof *r);
@@ -275,40 +276,76 @@ static int results_ask(const options *given, nfl_store *store, const nfl_query *
     r->out.to = stdout;
     r->gauge = gauge;
     r->grouped = query->group_by || query->bucket_us;
-    nfl_status status = nfl_store_query(store, query, &r->cursor, &err);
-    if (status == NFL_OK) {
-        results_describe(r, query);
-        status = results_print(r, &err);
-        if (status >= 0)
-            results_note_reduced(r);
-        if (status >= 0 && given->explain)
-            results_explain(r);
-    }
+    r->cursor = cursor;
+    results_describe(r, query);
+    nfl_status status = results_print(r, &err);
+    if (status >= 0)
+        results_note_reduced(r);
+    if (status >= 0 && given->explain)
+        results_explain(r);
     if (status < 0)
         results_complain(&err, query);
-    nfl_cursor_free(r->cursor);
     free(r);
-    return report_output(status < 0 ? EXIT_FAILED : EXIT_DONE);
+    return status;
 }
 
-int results_run(const options *given, nfl_query *query, int gauge)
+/* Asked together, questions do not tell whose mistake it is. */
+static void results_find_mistake(nfl_store *store, const nfl_query *queries, size_t count, const nfl_error *err)
+{
+    for (size_t i = 0; i < count; i++) {
+        nfl_error own;
+        nfl_cursor *cursor = NULL;
+        nfl_status status = nfl_store_query(store, &queries[i], &cursor, &own);
+        nfl_cursor_free(cursor);
+        if (status >= 0)
+            continue;
+        results_complain(&own, &queries[i]);
+        return;
+    }
+    results_complain(err, &queries[0]);
+}
+
+static nfl_status results_ask(const options *given, nfl_store *store, const nfl_query *queries, size_t count, int gauge)
+{
+    const nfl_query *asked[RESULTS_QUERIES] = {NULL};
+    nfl_cursor *cursors[RESULTS_QUERIES];
+    nfl_error err;
+    for (size_t i = 0; i < count; i++)
+        asked[i] = &queries[i];
+    nfl_status status = nfl_store_query_all(store, asked, count, cursors, &err);
+    if (status < 0)
+        results_find_mistake(store, queries, count, &err);
+    for (size_t i = 0; i < count; i++) {
+        if (i && status >= 0 && given->format == FORMAT_TABLE)
+            putchar('\n');
+        if (status >= 0)
+            status = results_show(given, &queries[i], cursors[i], gauge);
+        nfl_cursor_free(cursors[i]);
+    }
+    return status;
+}
+
+int results_run(const options *given, nfl_query *queries, size_t count, int gauge)
 {
     nfl_store *store = NULL;
     if (!store_open_to_read(given, &store))
         return EXIT_FAILED;
     char *filter = filter_of(given);
     list_files known = {NULL};
-    query->struct_size = sizeof *query;
-    query->filter = filter;
-    query->filter_list = lists_read;
-    query->filter_list_ctx = &known;
-    query->from_us = given->from_us;
-    query->to_us = given->to_us;
-    query->now_us = given->now_us;
-    query->limit = given->limit;
-    int status = results_ask(given, store, query, gauge);
+    for (size_t i = 0; i < count; i++) {
+        nfl_query *query = &queries[i];
+        query->struct_size = sizeof *query;
+        query->filter = filter;
+        query->filter_list = lists_read;
+        query->filter_list_ctx = &known;
+        query->from_us = given->from_us;
+        query->to_us = given->to_us;
+        query->now_us = given->now_us;
+        query->limit = given->limit;
+    }
+    nfl_status status = results_ask(given, store, queries, count, gauge);
     nfl_store_free(store);
     lists_done(&known);
     free(filter);
-    return status;
+    return report_output(status < 0 ? EXIT_FAILED : EXIT_DONE);
 }

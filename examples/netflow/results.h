@@ -16,8 +16,11 @@ int store_open_to_read(const options *given, nfl_store **out);
 /* The arguments joined by spaces: a filter. Free it. NULL when there are none. */
 char *filter_of(const options *given);
 
-/* Ask `query` (its filter, times and limits are filled in from `given`) and print the result. `gauge`: TABLE_*.
- * Returns the exit status. */
-int results_run(const options *given, nfl_query *query, int gauge);
+/* Questions that are asked together, at most. */
+enum { RESULTS_QUERIES = 16 };
+
+/* Ask `queries` (their filter, times and limits are filled in from `given`) and print the results, one after the other. `gauge`:
+ * TABLE_*. Returns the exit status. */
+int results_run(const options *given, nfl_query *queries, size_t count, int gauge);
 
 #endif

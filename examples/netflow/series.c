@@ -10,5 +10,5 @@ int command_series(const options *given)
         own.limit = 0; /* the default limits groups, not the buckets of one line */
     nfl_query query = {.group_by = given->by, .columns = given->columns, .order_by = given->order, .bucket_us = given->bucket_us,
                        .having = given->having, .flags = NFL_QUERY_FILL};
-    return results_run(&own, &query, TABLE_BAR);
+    return results_run(&own, &query, 1, TABLE_BAR);
 }

@@ -330,6 +330,23 @@ NFL_API NFL_MUST_USE nfl_status nfl_store_query(nfl_store *store, const nfl_quer
                                                 nfl_cursor **out, nfl_error *err);
 
 /**
+ * @brief   Ask several questions at once: the lists of a report page.
+ *
+ * Groupings that look at the same flows (filter, window, scaling, cancel flag) share one reading of them, if there is a filter;
+ * without one, each may have sums to read instead. The results are those of nfl_store_query(), one by one.
+ *
+ * @param   store    Store.
+ * @param   queries  @p count requests. Not kept, except nfl_query::cancel.
+ * @param   count    1 or more.
+ * @param[out] out   Room for @p count cursors, each to be freed with nfl_cursor_free(). All NULL on failure.
+ * @param[out] err   Detail on failure; may be NULL.
+ * @return  As nfl_store_query(): of the first question that failed. ::NFL_E_ARG: @p count is 0.
+ * @since 0.1
+ */
+NFL_API NFL_MUST_USE nfl_status nfl_store_query_all(nfl_store *store, const nfl_query *const *queries, size_t count,
+                                                    nfl_cursor **out, nfl_error *err);
+
+/**
  * @brief   Read every byte back and check it.
  * @param   store  Store.
  * @param[out] out Report; set `struct_size` before the call.

@@ -29,7 +29,7 @@ struct nfl_cursor {
     uint8_t on_row;       /* a row is current */
     uint8_t finished;     /* listing: the source is used up */
     uint8_t retained;     /* the store has been */
-    uint8_t reserved;
+    uint8_t shared;       /* it has been run together with others */
     uint32_t streams; /* that hold it besides its owner */
 };
 

@@ -20,4 +20,9 @@
 nfl_status nfl__query_run(const nfl_query *query, const nfl_alloc *alloc, const nfl__scannable *store,
                           nfl_cursor **out, nfl_error *err);
 
+/* Several: out[i] is the cursor of queries[i], or all are NULL. Groups of the same flows, chosen by a filter, are made in one
+ * reading; what then does not fit in memory is read again by itself. */
+nfl_status nfl__query_run_all(const nfl_query *const *queries, size_t count, const nfl_alloc *alloc, const nfl__scannable *store,
+                              nfl_cursor **out, nfl_error *err);
+
 #endif

@@ -202,6 +202,14 @@ nfl_status nfl_store_query(nfl_store *store, const nfl_query *query, nfl_cursor 
     return nfl__query_run(query, &store->memory.alloc, &scannable, out, err);
 }
 
+nfl_status nfl_store_query_all(nfl_store *store, const nfl_query *const *queries, size_t count, nfl_cursor **out, nfl_error *err)
+{
+    const nfl__scannable scannable = {store, store_open_source, store_retain, store_release};
+    if (count == 0)
+        return nfl__fail(err, NFL_E_ARG, NFL_NO_OFFSET, "there is no question");
+    return nfl__query_run_all(queries, count, &store->memory.alloc, &scannable, out, err);
+}
+
 nfl_status nfl_store_verify(nfl_store *store, nfl_verify_report *out, nfl_error *err)
 {
     nfl_verify_report report = {.struct_size = sizeof report};

@@ -541,6 +541,81 @@ static void test_queries_equal_a_plain_evaluation(void)
     nfl_store_free(store);
 }
 
+/* --- Several at once ---- */
+
+enum { TOGETHER = 4 };
+
+static int same_answers(const test_case *t, nfl_cursor *a, nfl_cursor *b)
+{
+    nfl_query_stats stats[2] = {{.struct_size = sizeof *stats}, {.struct_size = sizeof *stats}};
+    nfl_status status;
+    while ((status = nfl_cursor_next(a, NULL)) == nfl_cursor_next(b, NULL) && status == NFL_OK)
+        for (uint32_t i = 0; i < t->output_count; i++) {
+            nfl_value x = {.struct_size = sizeof x}, y = {.struct_size = sizeof y};
+            nfl_cursor_get(a, i, &x);
+            nfl_cursor_get(b, i, &y);
+            if (compare_values(&x, &y) != 0)
+                return 0;
+        }
+    nfl_cursor_get_stats(a, &stats[0]);
+    nfl_cursor_get_stats(b, &stats[1]);
+    return status == NFL_DONE && stats[0].groups == stats[1].groups && stats[0].bytes == stats[1].bytes &&
+           stats[0].rows_matched == stats[1].rows_matched;
+}
+
+/* What several questions get when they are asked together, each gets alone. budget: of the first one. */
+static int together_as_alone(test_case *cases, test_random *random, nfl_store *store, uint64_t budget)
+{
+    const nfl_query *queries[TOGETHER];
+    nfl_cursor *cursors[TOGETHER];
+    int same = 1, refused = 0;
+    for (int i = 0; i < TOGETHER; i++) {
+        choose_query(&cases[i]);
+        if (i && test_chance(random, 80)) {
+            strcpy(cases[i].filter, cases[0].filter);
+            cases[i].query.from_us = cases[0].query.from_us;
+            cases[i].query.to_us = cases[0].query.to_us;
+            cases[i].query.flags ^= (cases[i].query.flags ^ cases[0].query.flags) & NFL_QUERY_UNSCALED;
+        }
+        queries[i] = &cases[i].query;
+    }
+    cases[0].query.max_memory_bytes = budget;
+    nfl_status status = nfl_store_query_all(store, queries, TOGETHER, cursors, NULL);
+    for (int i = 0; i < TOGETHER; i++) {
+        nfl_cursor *alone = NULL;
+        nfl_status own = nfl_store_query(store, queries[i], &alone, NULL);
+        if (own == NFL_E_LIMIT && status == NFL_OK) { /* alone, it pays for reading too */
+            cases[i].query.max_memory_bytes = 0;
+            own = nfl_store_query(store, queries[i], &alone, NULL);
+        }
+        if (status == NFL_OK)
+            same = same && own == NFL_OK && same_answers(&cases[i], cursors[i], alone);
+        refused |= own == NFL_E_LIMIT && status == NFL_E_LIMIT && !cursors[i];
+        nfl_cursor_free(alone);
+        nfl_cursor_free(cursors[i]);
+    }
+    return status == NFL_OK ? same : refused;
+}
+
+static void test_questions_may_be_asked_together(void)
+{
+    static test_case cases[TOGETHER];
+    uint64_t seed = test_seed();
+    nfl_store *store = NULL;
+    for (int i = 0; i < TOGETHER; i++)
+        cases[i].random.state = seed + (uint64_t)i;
+    for (size_t i = 0; i < FLOWS; i++)
+        test_flow_with_gaps(&cases[0].random, &cases[0].flows[i]);
+    CU_ASSERT_EQUAL_FATAL(nfl_store_new("mem:", NULL, &store, NULL), NFL_OK);
+    CU_ASSERT_EQUAL_FATAL(nfl_store_append(store, cases[0].flows, FLOWS, sizeof(nfl_flow), NULL), NFL_OK);
+    for (unsigned round = 0; round < ROUNDS / 2; round++) {
+        test_random random = {seed + round};
+        if (!together_as_alone(cases, &random, store, round % 3 ? 0 : 100000 + 10000 * (round % 50)))
+            report(&cases[0], seed, "together");
+    }
+    nfl_store_free(store);
+}
+
 /* --- Pages ---- */
 
 /* Rows from a cursor to an array, the token of the last one with them. */
@@ -709,4 +784,5 @@ static void test_results_do_not_depend_on_the_memory_budget(void)
 
 NFL_SUITE("query laws", {"results do not depend on the memory budget", test_results_do_not_depend_on_the_memory_budget},
           {"pages make the whole", test_pages_make_the_whole},
+          {"questions may be asked together", test_questions_may_be_asked_together},
           {"queries equal a plain evaluation", test_queries_equal_a_plain_evaluation})
