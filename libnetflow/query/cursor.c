@@ -62,8 +62,8 @@ static void cursor_derived_value(const nfl__plan *plan, const uint64_t *group, u
     out->present = (uint8_t)nfl__derive(field, &input, &out->u64);
 }
 
-static void cursor_group_value(const nfl__plan *plan, const nfl__addresses *addresses, const uint64_t *group,
-                               const nfl__output *output, nfl_value *out)
+void nfl__cursor_group_value(const nfl__plan *plan, const nfl__addresses *addresses, const uint64_t *group,
+                             const nfl__output *output, nfl_value *out)
 {
     switch (output->from) {
     case NFL__OUTPUT_KEY:
@@ -84,7 +84,7 @@ static void cursor_group_value(const nfl__plan *plan, const nfl__addresses *addr
 int nfl__cursor_order_key(const nfl__plan *plan, const nfl__addresses *addresses, const uint64_t *row, nfl__key *out)
 {
     nfl_value value = {.struct_size = sizeof value};
-    cursor_group_value(plan, addresses, row, &plan->order, &value);
+    nfl__cursor_group_value(plan, addresses, row, &plan->order, &value);
     *out = nfl__key_number(0);
     if (value.present)
         *out = plan->order.type == NFL_TYPE_IP ? nfl__key_ip(&value.ip)
@@ -216,7 +216,7 @@ static void cursor_read(const nfl_cursor *cursor, uint32_t column, nfl_value *va
     if (cursor->scan)
         cursor_listed_value(cursor, output, value);
     else if (cursor->plan.grouped)
-        cursor_group_value(&cursor->plan, &cursor->addresses, cursor->row, output, value);
+        nfl__cursor_group_value(&cursor->plan, &cursor->addresses, cursor->row, output, value);
     else
         cursor_record_value(cursor, column, value);
 }

@@ -28,6 +28,10 @@ struct nfl_cursor {
     uint8_t reserved;
 };
 
+/* A value of a group. out is zero but for struct_size. */
+void nfl__cursor_group_value(const nfl__plan *plan, const nfl__addresses *addresses, const uint64_t *group,
+                             const nfl__output *output, nfl_value *out);
+
 /* A value of a group or kept record as the key it is ordered by. 0 if it is absent. */
 int nfl__cursor_order_key(const nfl__plan *plan, const nfl__addresses *addresses, const uint64_t *row, nfl__key *out);
 

@@ -277,6 +277,8 @@ static nfl_status exec_start(nfl_cursor *cursor, const nfl_alloc *alloc, nfl_err
         return nfl__query_nomem(&cursor->memory, sizeof *cursor->scan, err);
     NFL_TRY(nfl__scan_open(cursor->scan, plan, reads, alloc, &cursor->store, err));
     nfl__cursor_note_memory(cursor);
+    if (plan->adds_up)
+        nfl__scan_add_up(cursor->scan, &plan->adding);
     if (!plan->grouped && !plan->ordered)
         return NFL_OK;
     NFL_TRY(plan->grouped ? exec_groups(cursor, err) : exec_sorted(cursor, err));

@@ -81,8 +81,10 @@ nfl_status nfl__filter_new_window(const char *text, const nfl_filter_opts *opts,
     filter->max_values = options.max_values ? options.max_values : FILTER_MAX_VALUES;
     nfl_status status = nfl__filter_parse(filter, text ? text : "", options.now_us,
                                           (flags & NFL_QUERY_UNSCALED) != 0, &filter->root, err);
-    if (status == NFL_OK)
+    if (status == NFL_OK) {
+        filter->only_window = filter->nodes[filter->root].op == NFL__NODE_ANY;
         status = filter_add_window(filter, from_us, to_us, err);
+    }
     if (status != NFL_OK) {
         nfl_filter_free(filter);
         return status;
@@ -107,6 +109,17 @@ void nfl__filter_window(const nfl_filter *filter, nfl_usec *from_us, nfl_usec *t
 {
     *from_us = filter->from_us ? filter->from_us : INT64_MIN;
     *to_us = filter->to_us ? filter->to_us : INT64_MAX;
+}
+
+int nfl__filter_is_window(const nfl_filter *filter)
+{
+    return filter->only_window;
+}
+
+int nfl__filter_takes_all(const nfl_filter *filter, nfl_usec first_min, nfl_usec first_max)
+{
+    return filter->only_window && (!filter->from_us || first_min >= filter->from_us) &&
+           (!filter->to_us || first_max < filter->to_us);
 }
 
 int nfl__filter_is_any(const nfl_filter *filter)

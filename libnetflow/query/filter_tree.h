@@ -71,6 +71,7 @@ struct nfl_filter {
     uint32_t max_ranges;     /* of one leaf */
     uint32_t max_nodes;      /* limit on nodes and leaves together */
     uint32_t max_values;     /* limit on ranges */
+    int only_window;         /* all flows of the window match */
 };
 
 static inline const nfl__range *nfl__leaf_ranges(const nfl_filter *filter, const nfl__filter_leaf *leaf)

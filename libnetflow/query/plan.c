@@ -243,6 +243,18 @@ static int plan_is_text(const char *text)
     return text && text[strspn(text, " \t\r\n")];
 }
 
+/* Of sums, sums can be made, nothing else; they are scaled. */
+static void plan_set_adding(nfl__plan *plan)
+{
+    const uint64_t sums = NFL_HAS(NFL_FIELD_BYTES) | NFL_HAS(NFL_FIELD_PACKETS) | NFL_HAS(NFL_FIELD_FLOWS);
+    plan->adds_up = plan->grouped && !plan->unscaled;
+    for (uint32_t i = 0; i < plan->measure_count; i++)
+        plan->adds_up = plan->adds_up && (sums & NFL_HAS(plan->measures[i].field));
+    for (uint32_t i = 0; i < plan->key_count; i++)
+        plan->adding.keys |= NFL_HAS(plan->keys[i].field);
+    plan->adding.bucket_us = plan->query.bucket_us;
+}
+
 nfl_status nfl__plan_make(const nfl_query *query, nfl__plan *plan, nfl_error *err)
 {
     memset(plan, 0, sizeof *plan);
@@ -269,5 +281,6 @@ nfl_status nfl__plan_make(const nfl_query *query, nfl__plan *plan, nfl_error *er
     NFL_TRY(plan_set_order(plan, plan_is_text(plan->query.order_by) ? plan->query.order_by : NULL, err));
     if (plan->grouped)
         plan_lay_out_row(plan);
+    plan_set_adding(plan);
     return NFL_OK;
 }

@@ -20,6 +20,7 @@
 #include <netflow/query.h>
 
 #include "query/key.h"
+#include "query/source.h"
 
 #define NFL__PLAN_FIELDS 64u /* most outputs, keys or measures; a field is named once, so it suffices */
 
@@ -76,6 +77,8 @@ typedef struct nfl__plan {
     uint32_t seen_word;   /* groups: index of `seen`; the key follows */
     uint32_t row_words;   /* of a group or kept record */
     uint64_t reads;       /* stored fields needed for the result, NFL_HAS() bits */
+    uint8_t adds_up;      /* sums of flows will do, as `adding` says */
+    nfl__adding adding;
 } nfl__plan;
 
 /* Check a request. NFL_E_SYNTAX: a field list is wrong, offset = column in that list. */

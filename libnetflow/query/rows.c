@@ -138,7 +138,7 @@ static void rows_free(nfl__source *source)
 nfl_status nfl__row_source_new(const nfl_alloc *alloc, nfl__row_pull pull, void *ctx, void (*done)(void *ctx),
                                nfl__source **out, nfl_error *err)
 {
-    static const nfl__source_ops ops = {rows_next, rows_load, rows_free};
+    static const nfl__source_ops ops = {rows_next, rows_load, rows_free, NULL};
     nfl__memory memory;
     nfl__memory_init(&memory, alloc, 0);
     rows_source *rows = nfl__new(&memory, 1, sizeof *rows);

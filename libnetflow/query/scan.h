@@ -25,6 +25,7 @@ typedef struct nfl__scan {
     const nfl__scannable *store;
     const volatile int32_t *cancel;
     uint64_t fields;         /* that may be loaded */
+    const nfl__adding *adding; /* sums of flows will do; NULL = they will not */
     uint64_t most;           /* matching rows to go to */
     uint64_t reads;          /* fields loaded for every block with matches */
     uint64_t bits;           /* what is left of the current word of `selected` */
@@ -50,6 +51,9 @@ typedef struct nfl__scan {
 nfl_status nfl__scan_open(nfl__scan *scan, const nfl__plan *plan, uint64_t reads, const nfl_alloc *alloc,
                           const nfl__scannable *store, nfl_error *err);
 void nfl__scan_close(nfl__scan *scan);
+
+/* Say that sums of flows will do instead of flows; before the first block. adding outlives the scan. */
+void nfl__scan_add_up(nfl__scan *scan, const nfl__adding *adding);
 
 /* Begin again, with new statistics, and end after `most` matching rows: since rows come in order of arrival, those that
  * arrived since the first time are left out. */

@@ -17,17 +17,37 @@
 
 typedef struct nfl__source nfl__source;
 
+/* What flows may be added up by, for a query that wants nothing but sums of bytes, packets and flows. */
+typedef struct nfl__adding {
+    uint64_t keys;      /* fields that must be kept apart: NFL_HAS() bits */
+    nfl_usec bucket_us; /* and times, by the bucket of this length; 0 = not */
+} nfl__adding;
+
 typedef struct nfl__source_ops {
     /* NFL_OK: batch.rows is set and batch.loaded is 0. NFL_DONE: no more. Errors end the source. */
     nfl_status (*next)(nfl__source *source, nfl_error *err);
     /* Set batch.columns[field] and its bit in batch.loaded. Valid until the next next(). */
     nfl_status (*load)(nfl__source *source, uint32_t field, nfl_error *err);
     void (*free)(nfl__source *source);
+    /* Called before the first next(), or not at all: sums of flows that keep apart what is asked may come in their place. Their
+     * counters are scaled, and they have no other columns. May be NULL. */
+    void (*add_up)(nfl__source *source, const nfl__adding *asked);
 } nfl__source_ops;
+
+/* What the rows of a batch are. */
+enum {
+    NFL__SUMS_NONE = 0,  /* flows */
+    NFL__SUMS_WHOLE = 1, /* sums, all of which match */
+    NFL__SUMS_CUT = 2    /* sums, to be filtered by `first`, the start of their bucket */
+};
 
 struct nfl__source {
     const nfl__source_ops *ops;
     nfl__batch batch;
+    uint8_t sums;          /* NFL__SUMS_* */
+    uint8_t reserved[7];
+    uint64_t stands_for;   /* flows that a block of NFL__SUMS_WHOLE stands for; the first one of several stands for all */
+    uint64_t rows_reduced; /* flows that may match and are gone: their sums do not tell what is asked */
     uint64_t blocks_read;
     uint64_t blocks_skipped;
 };

@@ -2,14 +2,16 @@
  *
  *   head      magic "NFLSEG1\n" | version u32 | 0 u32                                              16 bytes
  *   chunks    one per column and block (encoding.h), in any order
- *   sections  1 the directory, 2 the address index (address_index.h), 3 the origin, and whatever later versions add
+ *   sections  1 the directory, 2 the address index (address_index.h), 3 the origin, 4 sums (sums.h), and whatever later
+ *             versions add
  *   table     per section: type u32 | flags u32 | offset u64 | length u64 | XXH64 of it u64        32 bytes each
  *   footer    table offset u64 | sections u32 | version u32 | digest u64 | rows u64 | XXH64 of the table u64 |
  *             magic "NFLSEGE\n"                                                                    48 bytes
  *
+ *   sums      per kind: kind u32 | blocks u32, then per block as in the directory; kinds that the reader does not know are passed over
  *   origin    u64 each: ids of the journals and segments whose flows these are, so that a manifest can be made anew
  *   directory rows u64 | received min, max i64 | first min, max i64 | blocks u32 | 0 u32
- *             per block: rows u32 | chunks u32
+ *             per block: rows u32 | chunks u32                      (no blocks: the sums stand for the flows)
  *             per chunk: field u8 | encoding u8 | compression u8 | flags u8 | length u32 | offset u64 | XXH64 u64 |
  *                        length before compression u32 | reference u8 | validity of u8 | 0 u16 |
  *                        min, max (8 bytes each; addresses 16 each)
@@ -33,11 +35,13 @@
 #include "store/columns.h"
 #include "store/encoding.h"
 #include "store/files.h"
+#include "store/sums.h"
 
 /* How much work goes into making a segment small. */
 enum {
     NFL__SEGMENT_FAST = 0,   /* bit packing: for sealing */
-    NFL__SEGMENT_COMPACT = 1 /* and what zstd makes smaller, compressed: for compaction; FAST in a library without zstd */
+    NFL__SEGMENT_COMPACT = 1, /* and what zstd makes smaller, compressed: for compaction; FAST in a library without zstd */
+    NFL__SEGMENT_SUMS = 2     /* only sums of the flows, and their addresses; no blocks */
 };
 
 /* Builds segments one after the other; keeps its working memory. */
@@ -73,6 +77,12 @@ typedef struct nfl__block {
     nfl__zone zones[NFL_FIELD_STORED_COUNT];
 } nfl__block;
 
+/* Blocks of sums of one kind. */
+typedef struct nfl__segment_sums {
+    const nfl__sums_kind *kind;
+    uint32_t first, count; /* of the segment's `sum_blocks` */
+} nfl__segment_sums;
+
 typedef struct nfl__section {
     uint64_t offset, len, hash;
 } nfl__section;
@@ -85,10 +95,14 @@ typedef struct nfl__segment {
     char name[NFL__NAME_SIZE];
     uint64_t size;
     uint64_t digest; /* as the footer says */
-    nfl__section directory, addresses, origin;
+    nfl__section directory, addresses, origin, sums;
     nfl__extent extent; /* before the blocks are read: rows only */
     nfl__block *blocks;
     uint32_t block_count;
+    nfl__block *sum_blocks; /* of all kinds */
+    size_t sum_block_count, sum_block_capacity;
+    nfl__segment_sums sum_kinds[NFL__SUMS_KINDS];
+    uint32_t sum_kind_count;
 } nfl__segment;
 
 /* Open and read the directory. NFL_E_NOT_FOUND when the file is gone. */
@@ -100,6 +114,9 @@ void nfl__segment_close(nfl__segment *segment);
 nfl_status nfl__segment_open_ends(nfl__segment *segment, const nfl__files *files, int root, const char *name,
                                   nfl__memory *memory, nfl_error *err);
 nfl_status nfl__segment_read_blocks(nfl__segment *segment, nfl_error *err);
+
+/* Read what sums there are, to sum_kinds; none is no error. */
+nfl_status nfl__segment_read_sums(nfl__segment *segment, nfl_error *err);
 
 /* nfl__index_read over a segment, for nfl__address_index_open(); there is an index if addresses.len is not 0. */
 nfl_status nfl__segment_read_index(void *segment, void *dst, size_t len, uint64_t offset, nfl_error *err);

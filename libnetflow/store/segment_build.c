@@ -22,6 +22,8 @@ struct nfl__segment_builder {
     nfl__index_builder index;
     nfl__buffer directory;
     nfl__buffer origin;
+    nfl__buffer sums_directory;
+    nfl__sums_builder *sums; /* of level COMPACT */
     nfl__buffer planes;     /* a chunk in the form that compresses well */
     nfl__buffer compressed;
     void *compressor;
@@ -40,6 +42,8 @@ void nfl__segment_builder_free(nfl__segment_builder *b)
     nfl__encoder_free(b->encoder, &b->memory);
     nfl__buffer_free(&b->out);
     nfl__index_builder_free(&b->index);
+    nfl__sums_builder_free(b->sums);
+    nfl__buffer_free(&b->sums_directory);
     nfl__buffer_free(&b->directory);
     nfl__buffer_free(&b->origin);
     nfl__buffer_free(&b->planes);
@@ -56,7 +60,7 @@ nfl__segment_builder *nfl__segment_builder_new(const nfl_alloc *alloc)
     if (!b)
         return NULL;
     b->memory = memory;
-    b->out.memory = b->directory.memory = b->origin.memory = b->planes.memory = b->compressed.memory = &b->memory;
+    b->out.memory = b->directory.memory = b->origin.memory = b->sums_directory.memory = b->planes.memory = b->compressed.memory = &b->memory;
     return b;
 }
 
@@ -84,14 +88,14 @@ static nfl_status build_number(segment_builder *b, nfl__buffer *buffer, uint64_t
     return NFL_OK;
 }
 
-static nfl_status build_zone(segment_builder *b, const nfl__zone *zone, int addresses)
+static nfl_status build_zone(segment_builder *b, nfl__buffer *directory, const nfl__zone *zone, int addresses)
 {
     if (addresses) {
-        NFL_TRY(build_bytes(b, &b->directory, &zone->min_ip, sizeof zone->min_ip));
-        return build_bytes(b, &b->directory, &zone->max_ip, sizeof zone->max_ip);
+        NFL_TRY(build_bytes(b, directory, &zone->min_ip, sizeof zone->min_ip));
+        return build_bytes(b, directory, &zone->max_ip, sizeof zone->max_ip);
     }
-    NFL_TRY(build_number(b, &b->directory, zone->min, 8));
-    return build_number(b, &b->directory, zone->max, 8);
+    NFL_TRY(build_number(b, directory, zone->min, 8));
+    return build_number(b, directory, zone->max, 8);
 }
 
 static nfl_status build_packed(segment_builder *b, uint32_t field, nfl__chunk *chunk)
@@ -148,7 +152,7 @@ static nfl_status build_as_before(segment_builder *b, uint32_t field, nfl__chunk
 
 static nfl_status build_form(segment_builder *b, uint32_t field, nfl__chunk *chunk)
 {
-    if (b->level != NFL__SEGMENT_COMPACT || !NFL__CAN_COMPRESS)
+    if (b->level == NFL__SEGMENT_FAST || !NFL__CAN_COMPRESS)
         return build_packed(b, field, chunk);
     int try_both = b->tried_at[field] == 0 || b->blocks - b->tried_at[field] >= COMPRESSION_TRIED;
     if (!try_both)
@@ -173,7 +177,8 @@ static nfl_status build_chunk(segment_builder *b, uint32_t field, nfl__chunk *ch
     return NFL_OK;
 }
 
-static nfl_status build_entry(segment_builder *b, uint32_t field, const nfl__chunk *chunk, const nfl__zone *zone)
+static nfl_status build_entry(segment_builder *b, nfl__buffer *directory, uint32_t field, const nfl__chunk *chunk,
+                              const nfl__zone *zone)
 {
     int addresses = nfl__field_slots[field].type == NFL_TYPE_IP;
     uint8_t row[SEGMENT_CHUNK] = {(uint8_t)field, chunk->form.encoding, chunk->compression,
@@ -184,8 +189,8 @@ static nfl_status build_entry(segment_builder *b, uint32_t field, const nfl__chu
     nfl__store_le(row + 24, chunk->raw_len, 4);
     row[28] = chunk->form.reference;
     row[29] = chunk->form.validity_of;
-    NFL_TRY(build_bytes(b, &b->directory, row, sizeof row));
-    return build_zone(b, zone, addresses);
+    NFL_TRY(build_bytes(b, directory, row, sizeof row));
+    return build_zone(b, directory, zone, addresses);
 }
 
 /* Views of the columns that some row has, and their zones. */
@@ -204,27 +209,92 @@ static void build_views(const nfl__columns *columns, nfl__batch *batch, nfl__zon
     }
 }
 
+/* An encoder for blocks of so many rows. */
+static nfl_status build_prepare(segment_builder *b, uint32_t rows)
+{
+    if (b->encoder && b->encoder_rows >= rows)
+        return NFL_OK;
+    nfl__encoder_free(b->encoder, &b->memory);
+    b->encoder = nfl__encoder_new(&b->memory, rows);
+    b->encoder_rows = b->encoder ? rows : 0;
+    return b->encoder ? NFL_OK : build_nomem(b);
+}
+
+/* The chunks of the block that the encoder has been started with, and its entry in a directory. */
+static nfl_status build_chunks(segment_builder *b, nfl__buffer *directory, const nfl__batch *batch, const nfl__zone *zones)
+{
+    nfl__chunk chunks[NFL_FIELD_STORED_COUNT];
+    uint32_t count = 0;
+    NFL_TRY(build_number(b, directory, batch->rows, 4));
+    size_t count_at = directory->len;
+    NFL_TRY(build_number(b, directory, 0, 4));
+    for (uint32_t field = 0; field < NFL_FIELD_STORED_COUNT; field++) {
+        if (batch->columns[field].form == NFL__COLUMN_NULL)
+            continue;
+        NFL_TRY(build_chunk(b, field, chunks));
+        NFL_TRY(build_entry(b, directory, field, &chunks[field], &zones[field]));
+        count++;
+    }
+    nfl__store_le(directory->data + count_at, count, 4);
+    return NFL_OK;
+}
+
 static nfl_status build_block(segment_builder *b, const nfl__columns *columns)
 {
     nfl__batch batch;
     nfl__zone zones[NFL_FIELD_STORED_COUNT];
-    nfl__chunk chunks[NFL_FIELD_STORED_COUNT];
-    uint32_t count = 0;
     build_views(columns, &batch, zones);
     nfl__encoder_start(b->encoder, &batch);
     if (!nfl__index_builder_add(&b->index, b->encoder, &batch))
         return build_nomem(b);
-    NFL_TRY(build_number(b, &b->directory, columns->rows, 4));
-    size_t count_at = b->directory.len;
-    NFL_TRY(build_number(b, &b->directory, 0, 4));
-    for (uint32_t field = 0; field < NFL_FIELD_STORED_COUNT; field++) {
-        if (batch.columns[field].form == NFL__COLUMN_NULL)
-            continue;
-        NFL_TRY(build_chunk(b, field, chunks));
-        NFL_TRY(build_entry(b, field, &chunks[field], &zones[field]));
-        count++;
+    if (b->level != NFL__SEGMENT_FAST)
+        NFL_TRY(nfl__sums_add(b->sums, b->encoder, &batch, b->err));
+    if (b->level == NFL__SEGMENT_SUMS)
+        return NFL_OK;
+    b->blocks++;
+    return build_chunks(b, &b->directory, &batch, zones);
+}
+
+/* --- sums --- */
+
+static nfl_status build_sums_block(segment_builder *b, const nfl__columns *columns)
+{
+    nfl__batch batch;
+    nfl__zone zones[NFL_FIELD_STORED_COUNT];
+    NFL_TRY(build_prepare(b, columns->rows));
+    build_views(columns, &batch, zones);
+    nfl__encoder_start(b->encoder, &batch);
+    return build_chunks(b, &b->sums_directory, &batch, zones);
+}
+
+static nfl_status build_sums_kind(segment_builder *b, uint32_t i)
+{
+    nfl__buffer *directory = &b->sums_directory;
+    const nfl__columns *columns;
+    size_t head_at = directory->len;
+    uint32_t blocks = 0;
+    for (;;) {
+        NFL_TRY(nfl__sums_next(b->sums, i, &columns, b->err));
+        if (!columns)
+            break;
+        if (blocks++ == 0) {
+            NFL_TRY(build_number(b, directory, nfl__sums_kinds[i].id, 4));
+            NFL_TRY(build_number(b, directory, 0, 4));
+        }
+        NFL_TRY(build_sums_block(b, columns));
     }
-    nfl__store_le(b->directory.data + count_at, count, 4);
+    if (blocks)
+        nfl__store_le(directory->data + head_at + 4, blocks, 4);
+    return NFL_OK;
+}
+
+/* Sums are compressed by what is found about them, not about the flows. */
+static nfl_status build_sums(segment_builder *b)
+{
+    for (uint32_t i = 0; i < NFL__SUMS_KINDS; i++) {
+        memset(b->tried_at, 0, sizeof b->tried_at);
+        NFL_TRY(build_sums_kind(b, i));
+    }
     return NFL_OK;
 }
 
@@ -264,7 +334,12 @@ static nfl_status build_sections(segment_builder *b, nfl__buffer *table)
     NFL_TRY(build_section(b, table, SEGMENT_ADDRESSES, 0, from));
     from = b->out.len;
     NFL_TRY(build_bytes(b, &b->out, b->origin.data, b->origin.len));
-    return build_section(b, table, SEGMENT_ORIGIN, 0, from);
+    NFL_TRY(build_section(b, table, SEGMENT_ORIGIN, 0, from));
+    from = b->out.len;
+    if (b->sums_directory.len == 0)
+        return NFL_OK;
+    NFL_TRY(build_bytes(b, &b->out, b->sums_directory.data, b->sums_directory.len));
+    return build_section(b, table, SEGMENT_SUMS, 0, from);
 }
 
 /* Sections, their table, footer. */
@@ -293,15 +368,11 @@ static void build_add_extent(nfl__extent *extent, const nfl__columns *columns)
     }
 }
 
-/* An encoder for blocks of so many rows. */
-static nfl_status build_prepare(segment_builder *b, uint32_t rows)
+static nfl_status build_start_sums(segment_builder *b)
 {
-    if (b->encoder && b->encoder_rows >= rows)
-        return NFL_OK;
-    nfl__encoder_free(b->encoder, &b->memory);
-    b->encoder = nfl__encoder_new(&b->memory, rows);
-    b->encoder_rows = b->encoder ? rows : 0;
-    return b->encoder ? NFL_OK : build_nomem(b);
+    if (!b->sums && !(b->sums = nfl__sums_builder_new(&b->memory.alloc)))
+        return build_nomem(b);
+    return nfl__sums_start(b->sums, b->level == NFL__SEGMENT_SUMS, b->err);
 }
 
 nfl_status nfl__segment_start(nfl__segment_builder *b, unsigned level, nfl_error *err)
@@ -309,11 +380,13 @@ nfl_status nfl__segment_start(nfl__segment_builder *b, unsigned level, nfl_error
     uint8_t head[SEGMENT_HEAD] = SEGMENT_MAGIC;
     b->err = err;
     b->level = level;
-    b->out.len = b->directory.len = b->origin.len = 0;
+    b->out.len = b->directory.len = b->origin.len = b->sums_directory.len = 0;
     b->blocks = 0;
     memset(b->tried_at, 0, sizeof b->tried_at);
     memset(&b->extent, 0, sizeof b->extent);
     nfl__index_builder_start(&b->index, &b->memory);
+    if (level != NFL__SEGMENT_FAST)
+        NFL_TRY(build_start_sums(b));
     nfl__store_le(head + 8, SEGMENT_VERSION, 4);
     NFL_TRY(build_bytes(b, &b->out, head, sizeof head));
     return nfl__buffer_room(&b->directory, SEGMENT_DIRECTORY_HEAD) ? NFL_OK : build_nomem(b);
@@ -324,7 +397,6 @@ nfl_status nfl__segment_add(nfl__segment_builder *b, const nfl__columns *block, 
     b->err = err;
     NFL_TRY(build_prepare(b, block->rows));
     build_add_extent(&b->extent, block);
-    b->blocks++;
     return build_block(b, block);
 }
 
@@ -338,6 +410,8 @@ nfl_status nfl__segment_finish(nfl__segment_builder *b, const nfl__buffer **byte
                                nfl_error *err)
 {
     b->err = err;
+    if (b->level != NFL__SEGMENT_FAST)
+        NFL_TRY(build_sums(b));
     build_directory_head(b);
     NFL_TRY(build_end(b, digest));
     *bytes = &b->out;

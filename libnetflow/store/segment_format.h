@@ -13,6 +13,7 @@ enum {
     SEGMENT_DIRECTORY = 1,      /* section types */
     SEGMENT_ADDRESSES = 2,
     SEGMENT_ORIGIN = 3,
+    SEGMENT_SUMS = 4,
     SEGMENT_MUST_UNDERSTAND = 1, /* section flag */
     SEGMENT_DIRECTORY_HEAD = 48,
     SEGMENT_CHUNK = 32,         /* entry of the directory, without its zone */

@@ -65,6 +65,12 @@ static nfl_status segment_read_block(const nfl__segment *segment, nfl__rd *rd, n
         block->zones[field] = (nfl__zone){.known = 1, .all_null = 1, .has_null = 1};
     for (uint32_t i = 0; i < chunks; i++)
         NFL_TRY(segment_read_chunk(segment, rd, block, err));
+    return NFL_OK;
+}
+
+static nfl_status segment_read_flows(const nfl__segment *segment, nfl__rd *rd, nfl__block *block, nfl_error *err)
+{
+    NFL_TRY(segment_read_block(segment, rd, block, err));
     for (uint64_t always = NFL__FIELDS_ALWAYS; always; always &= always - 1)
         if (!block->chunks[__builtin_ctzll(always)].len)
             return segment_corrupt(segment, NFL_NO_OFFSET, "a column that every block has is missing", err);
@@ -80,15 +86,17 @@ static nfl_status segment_parse_directory(nfl__segment *segment, nfl__rd *rd, nf
     segment->extent.first_max = (nfl_usec)nfl__rd_u64_le(rd);
     uint32_t count = nfl__rd_u32_le(rd);
     nfl__rd_skip(rd, 4);
-    if (rd->failed || count == 0 || count > nfl__rd_left(rd) / 8)
+    if (rd->failed || (count == 0 && segment->sums.len == 0) || count > nfl__rd_left(rd) / 8)
         return segment_corrupt(segment, NFL_NO_OFFSET, "the directory is too short", err);
+    if (count == 0)
+        return NFL_OK;
     segment->blocks = nfl__new(segment->memory, count, sizeof *segment->blocks);
     if (!segment->blocks)
         return nfl__fail_nomem(err, nfl__mul(count, sizeof *segment->blocks));
     segment->block_count = count;
     uint64_t rows = 0;
     for (uint32_t i = 0; i < count; i++) {
-        NFL_TRY(segment_read_block(segment, rd, &segment->blocks[i], err));
+        NFL_TRY(segment_read_flows(segment, rd, &segment->blocks[i], err));
         rows += segment->blocks[i].rows;
     }
     return rows == segment->extent.rows && nfl__rd_left(rd) == 0
@@ -96,21 +104,66 @@ static nfl_status segment_parse_directory(nfl__segment *segment, nfl__rd *rd, nf
                : segment_corrupt(segment, NFL_NO_OFFSET, "the directory contradicts itself", err);
 }
 
-static nfl_status segment_read_directory(nfl__segment *segment, uint64_t offset, uint64_t len, uint64_t hash, nfl_error *err)
+typedef nfl_status segment_parse(nfl__segment *segment, nfl__rd *rd, nfl_error *err);
+
+/* Read and check a section, and parse it. */
+static nfl_status segment_read_section(nfl__segment *segment, const nfl__section *section, const char *name, segment_parse *parse,
+                                       nfl_error *err)
 {
-    if (len < SEGMENT_DIRECTORY_HEAD || len > segment->size || offset > segment->size - len)
-        return segment_corrupt(segment, offset, "the directory lies outside of the file", err);
+    uint64_t len = section->len;
+    if (len > segment->size || section->offset > segment->size - len)
+        return nfl__fail(err, NFL_E_CORRUPT, section->offset, "%s: the %s lies outside of the file", segment->name, name);
     uint8_t *data = nfl__new(segment->memory, (size_t)len, 1);
     if (!data)
         return nfl__fail_nomem(err, (size_t)len);
-    nfl_status status = nfl__files_read_all(segment->files, segment->file, segment->name, data, (size_t)len, offset, err);
-    if (status == NFL_OK && nfl__hash(data, (size_t)len, 0) != hash)
-        status = segment_corrupt(segment, offset, "the checksum of the directory is wrong", err);
+    nfl_status status =
+        nfl__files_read_all(segment->files, segment->file, segment->name, data, (size_t)len, section->offset, err);
+    if (status == NFL_OK && nfl__hash(data, (size_t)len, 0) != section->hash)
+        status = nfl__fail(err, NFL_E_CORRUPT, section->offset, "%s: the checksum of the %s is wrong", segment->name, name);
     nfl__rd rd = nfl__rd_make(data, (size_t)len);
     if (status == NFL_OK)
-        status = segment_parse_directory(segment, &rd, err);
+        status = parse(segment, &rd, err);
     nfl__delete(segment->memory, data, (size_t)len, 1);
     return status;
+}
+
+/* --- sums --- */
+
+static nfl_status segment_parse_sums_kind(nfl__segment *segment, nfl__rd *rd, nfl_error *err)
+{
+    uint32_t id = nfl__rd_u32_le(rd), count = nfl__rd_u32_le(rd);
+    nfl__segment_sums sums = {NULL, (uint32_t)segment->sum_block_count, count};
+    if (rd->failed || count == 0 || count > nfl__rd_left(rd) / (8 + SEGMENT_CHUNK) ||
+        count > segment->extent.rows / NFL__BATCH_ROWS + 1)
+        return segment_corrupt(segment, NFL_NO_OFFSET, "the directory of sums has an impossible size", err);
+    for (uint32_t i = 0; i < NFL__SUMS_KINDS; i++)
+        if (nfl__sums_kinds[i].id == id)
+            sums.kind = &nfl__sums_kinds[i];
+    if (!nfl__grow(segment->memory, (void **)&segment->sum_blocks, &segment->sum_block_capacity, segment->sum_block_count + count,
+                   sizeof *segment->sum_blocks))
+        return nfl__fail_nomem(err, nfl__mul(count, sizeof *segment->sum_blocks));
+    for (uint32_t i = 0; i < count; i++) {
+        nfl__block *block = &segment->sum_blocks[segment->sum_block_count++];
+        memset(block, 0, sizeof *block);
+        NFL_TRY(segment_read_block(segment, rd, block, err));
+    }
+    if (sums.kind && segment->sum_kind_count < NFL__SUMS_KINDS)
+        segment->sum_kinds[segment->sum_kind_count++] = sums;
+    return NFL_OK;
+}
+
+static nfl_status segment_parse_sums(nfl__segment *segment, nfl__rd *rd, nfl_error *err)
+{
+    while (nfl__rd_left(rd))
+        NFL_TRY(segment_parse_sums_kind(segment, rd, err));
+    return NFL_OK;
+}
+
+nfl_status nfl__segment_read_sums(nfl__segment *segment, nfl_error *err)
+{
+    if (segment->sums.len == 0 || segment->sum_block_count)
+        return NFL_OK;
+    return segment_read_section(segment, &segment->sums, "directory of sums", segment_parse_sums, err);
 }
 
 /* --- sections --- */
@@ -126,6 +179,8 @@ static nfl_status segment_note_sections(nfl__segment *segment, nfl__rd *rd, uint
             segment->addresses = (nfl__section){offset, len, hash};
         else if (type == SEGMENT_ORIGIN)
             segment->origin = (nfl__section){offset, len, hash};
+        else if (type == SEGMENT_SUMS)
+            segment->sums = (nfl__section){offset, len, hash};
         else if (flags & SEGMENT_MUST_UNDERSTAND)
             return nfl__fail(err, NFL_E_VERSION, offset, "%s: section type %u is not known to this library", segment->name, type);
     }
@@ -182,7 +237,7 @@ nfl_status nfl__segment_read_blocks(nfl__segment *segment, nfl_error *err)
     uint64_t rows = segment->extent.rows; /* as the footer says */
     if (segment->blocks)
         return NFL_OK;
-    NFL_TRY(segment_read_directory(segment, segment->directory.offset, segment->directory.len, segment->directory.hash, err));
+    NFL_TRY(segment_read_section(segment, &segment->directory, "directory", segment_parse_directory, err));
     return segment->extent.rows == rows ? NFL_OK : segment_corrupt(segment, segment->size, "footer and directory disagree", err);
 }
 
@@ -220,6 +275,7 @@ void nfl__segment_close(nfl__segment *segment)
         return;
     segment->files->close(segment->files->ctx, segment->file);
     nfl__delete(segment->memory, segment->blocks, segment->block_count, sizeof *segment->blocks);
+    nfl__delete(segment->memory, segment->sum_blocks, segment->sum_block_capacity, sizeof *segment->sum_blocks);
     memset(segment, 0, sizeof *segment);
     segment->file = -1;
 }

@@ -443,6 +443,21 @@ class Others(Case):
         self.assertEqual(self.good('verify', '-s', store, '--format', 'json').json()[0]['result'], 'good')
         self.assertEqual(Run('compact', '-s', self.work / 'none').status, 1)
 
+    def test_sums_outlive_flows(self):
+        store = self.work / 'summed'
+        self.good('import', '-s', store, self.capture)
+        asked = [['top', '--by', 'src'], ['top', '--by', 'proto'], ['series', '--bucket', '1h']]
+        before = [self.good(*a, '-s', store, '--format', 'csv').out for a in asked]
+        self.good('compact', '-s', store, '--sums-before', '2026-11-22')  # none is so old
+        self.assertEqual(self.good('info', '-s', store, '--format', 'json').json()[0]['summed_flows'], 0)
+        facts, = self.good('compact', '-s', store, '--sums-before', '2100-01-01', '--format', 'json').json()
+        self.assertEqual((facts['flows'], facts['summed_flows']), (0, len(FLOWS)))
+        self.assertEqual([self.good(*a, '-s', store, '--format', 'csv').out for a in asked], before)
+        run = Run('flows', '-s', store)
+        self.assertEqual(run.status, 0)
+        self.assertIn(f'{len(FLOWS)} records are not in this', run.err)
+        self.assertEqual(self.good('verify', '-s', store, '--format', 'json').json()[0]['result'], 'good')
+
     def test_fields(self):
         rows = self.good('fields', '--format', 'json').json()
         self.assertIn('src_port', [r['name'] for r in rows])

@@ -56,6 +56,14 @@ static void fuzz_chunk(nfl__memory *memory, nfl__rd rd)
     nfl__decoded_free(&partner_decoded, memory);
 }
 
+static void fuzz_block(const nfl__segment *segment, const nfl__block *block, nfl__loader *loader)
+{
+    nfl__batch batch = {.rows = block->rows};
+    for (uint32_t field = 0; field < NFL_FIELD_STORED_COUNT; field++)
+        if (nfl__segment_load(segment, block, field, loader, &batch, NULL) == NFL_OK)
+            fuzz_touch(&batch.columns[field], batch.rows);
+}
+
 static void fuzz_segment(nfl__memory *memory, const uint8_t *bytes, size_t len)
 {
     test_memory_file file;
@@ -65,12 +73,11 @@ static void fuzz_segment(nfl__memory *memory, const uint8_t *bytes, size_t len)
     if (nfl__segment_open(&segment, &file.table, 0, "segment", memory, NULL) != NFL_OK)
         return;
     nfl__loader_init(&loader, memory);
-    for (uint32_t i = 0; i < segment.block_count && i < 8; i++) {
-        nfl__batch batch = {.rows = segment.blocks[i].rows};
-        for (uint32_t field = 0; field < NFL_FIELD_STORED_COUNT; field++)
-            if (nfl__segment_load(&segment, &segment.blocks[i], field, &loader, &batch, NULL) == NFL_OK)
-                fuzz_touch(&batch.columns[field], batch.rows);
-    }
+    for (uint32_t i = 0; i < segment.block_count && i < 8; i++)
+        fuzz_block(&segment, &segment.blocks[i], &loader);
+    if (nfl__segment_read_sums(&segment, NULL) == NFL_OK)
+        for (size_t i = 0; i < segment.sum_block_count && i < 8; i++)
+            fuzz_block(&segment, &segment.sum_blocks[i], &loader);
     (void)!nfl__segment_check_digest(&segment, NULL);
     nfl__loader_free(&loader);
     nfl__segment_close(&segment);

@@ -213,7 +213,7 @@ static void column_free(nfl__source *base)
 static nfl_status column_open(void *self, const nfl_filter *filter, uint64_t fields, nfl__source **out,
                               nfl_error *err)
 {
-    static const nfl__source_ops ops = {column_next, column_load, column_free};
+    static const nfl__source_ops ops = {column_next, column_load, column_free, NULL};
     test_columns *columns = self;
     column_source *source = calloc(1, sizeof *source);
     (void)err;
