@@ -15,13 +15,15 @@ static int options_has(const nfl__slots *slots, uint32_t slot)
 /* v9 scope types (RFC 3954 6.1) that matter here; IPFIX scopes are elements. */
 enum { OPTIONS_SCOPE_INTERFACE = 2 };
 
+/* The interface that a field says the record is about. Cisco's v9 has it behind scope System, where 0 means none. */
 static int options_is_interface(const nfl_parser *parser, const nfl_record_field *field)
 {
-    if (!field->scope || field->len == 0 || field->len > 8)
+    if (field->len == 0 || field->len > 8)
         return 0;
-    if (parser->context->header.version == 9)
+    if (field->scope && parser->context->header.version == 9)
         return field->id == OPTIONS_SCOPE_INTERFACE;
-    return field->pen == 0 && (field->id == 10 || field->id == 14); /* ingressInterface, egressInterface */
+    return field->pen == 0 && (field->id == 10 || field->id == 14) && /* ingressInterface, egressInterface */
+           (field->scope || nfl__load_be(field->data, field->len) != 0);
 }
 
 /* Collect what the record tells; 1 and *interface if it is about one interface. */
