@@ -29,12 +29,12 @@ PUBLIC = {
     'base': ['base'],
     'record': ['ip', 'time', 'fields', 'flow', 'element'],
     'wire': ['parser', 'list', 'encoder', 'pcap', 'stream'],
-    'query': ['filter', 'query'],
+    'query': ['arrow', 'filter', 'query'],
     'sketch': ['topk'],
     'enrich': ['enrich', 'resolver'],
     'detect': ['connection', 'detect'],
     'store': ['store', 'capture'],
-    'net': ['udp', 'dns'],
+    'net': ['tcp', 'udp', 'dns'],
     'engine': ['engine'],
 }
 LAYER_OF_HEADER = {h: layer for layer, headers in PUBLIC.items() for h in headers}

@@ -76,6 +76,10 @@ class Result:
             rows += chunk
         return {name: [row[i] for row in rows] for i, name in enumerate(self.names)}
 
+    def __arrow_c_stream__(self, requested_schema=None):
+        """The rows that are left as Arrow record batches: pyarrow.table(result), polars.DataFrame(result) and others take it."""
+        return self._cursor._arrow()
+
     @property
     def matched(self):
         """Flow records that passed window and filter; complete after the last row."""

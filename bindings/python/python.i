@@ -60,6 +60,19 @@ static PyObject *binding_value(const nfl_value *value)
     }
 }
 
+/* Consumers that take a stream out of its capsule leave it released. */
+static void binding_arrow_done(struct ArrowArrayStream *stream)
+{
+    if (stream->release)
+        stream->release(stream);
+    PyMem_RawFree(stream);
+}
+
+static void binding_arrow_free(PyObject *capsule)
+{
+    binding_arrow_done(PyCapsule_GetPointer(capsule, "arrow_array_stream"));
+}
+
 /* The current row of a cursor as a tuple. */
 static PyObject *binding_row(const nfl_cursor *cursor)
 {
@@ -183,5 +196,17 @@ Error.__str__ = lambda self: self.args[0]
             Py_XDECREF(row);
         }
         return rows;
+    }
+    /* The rows that are left, for the Arrow PyCapsule protocol. */
+    PyObject *_arrow(nfl_error *err) {
+        struct ArrowArrayStream *stream = PyMem_RawCalloc(1, sizeof *stream);
+        if (!stream)
+            return PyErr_NoMemory();
+        PyObject *capsule = NULL;
+        if (nfl_cursor_arrow($self, 0, 0, stream, err) == NFL_OK)
+            capsule = PyCapsule_New(stream, "arrow_array_stream", binding_arrow_free);
+        if (!capsule)
+            binding_arrow_done(stream);
+        return capsule;
     }
 }

@@ -1,13 +1,17 @@
 #include "results.h"
 
 #include "facts.h"
+#include "lists.h"
 #include "report.h"
 #include "table.h"
 #include "text.h"
+#include "writer.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+
+enum { RESULTS_KEY_SIZE = 48 };
 
 typedef struct results {
     const options *given;
@@ -18,6 +22,9 @@ typedef struct results {
     uint32_t gauge_column; /* whose value the gauge shows */
     uint64_t rows;
     nfl_column_info columns[TABLE_COLUMNS];
+    uint8_t key_lens[TABLE_COLUMNS];
+    char keys[TABLE_COLUMNS][RESULTS_KEY_SIZE]; /* of JSON: "name": */
+    writer out;                                 /* of CSV and JSON */
 } results;
 
 int store_open_to_read(const options *given, nfl_store **out)
@@ -59,31 +66,32 @@ static void results_value(const results *r, uint32_t column, uint32_t form, char
     nfl_value_format(value, form, text, NFL_VALUE_TEXT_SIZE);
 }
 
-static void results_row_json(const results *r)
+static void results_row_json(results *r)
 {
-    char text[NFL_VALUE_TEXT_SIZE];
-    nfl_value value;
-    int printed = 0;
-    putchar('{');
+    nfl_value value = {.struct_size = sizeof value};
+    const char *between = "{";
     for (uint32_t i = 0; i < r->column_count; i++) {
-        results_value(r, i, NFL_TEXT_JSON, text, &value);
-        if (value.present || r->columns[i].is_key)
-            printf("%s\"%s\": %s", printed++ ? ", " : "", r->columns[i].name, text);
+        nfl_cursor_get(r->cursor, i, &value);
+        if (!value.present && !r->columns[i].is_key)
+            continue;
+        writer_add(&r->out, between, strlen(between));
+        writer_add(&r->out, r->keys[i], r->key_lens[i]);
+        writer_value(&r->out, &value, NFL_TEXT_JSON);
+        between = ", ";
     }
-    puts("}");
+    writer_add(&r->out, *between == '{' ? "{}\n" : "}\n", *between == '{' ? 3 : 2);
 }
 
-static void results_row_csv(const results *r)
+static void results_row_csv(results *r)
 {
-    char text[NFL_VALUE_TEXT_SIZE];
-    nfl_value value;
+    nfl_value value = {.struct_size = sizeof value};
     for (uint32_t i = 0; i < r->column_count; i++) {
-        results_value(r, i, NFL_TEXT_PLAIN, text, &value);
+        nfl_cursor_get(r->cursor, i, &value);
         if (i)
-            putchar(',');
-        text_print_csv(stdout, text);
+            writer_add(&r->out, ",", 1);
+        writer_value(&r->out, &value, NFL_TEXT_PLAIN);
     }
-    fputs("\r\n", stdout);
+    writer_add(&r->out, "\r\n", 2);
 }
 
 static void results_row_table(const results *r, table *t)
@@ -178,6 +186,8 @@ static void results_describe(results *r, const nfl_query *query)
         r->columns[i].struct_size = sizeof r->columns[i];
         if (nfl_cursor_column(r->cursor, i, &r->columns[i]) < 0)
             continue;
+        int len = snprintf(r->keys[i], RESULTS_KEY_SIZE, "\"%s\": ", r->columns[i].name);
+        r->key_lens[i] = (uint8_t)(len < RESULTS_KEY_SIZE ? len : 0);
         if (r->columns[i].field == wanted || (r->columns[i].field == NFL_FIELD_BYTES && !r->gauge_column))
             r->gauge_column = i;
     }
@@ -200,6 +210,7 @@ static nfl_status results_print(results *r, nfl_error *err)
         else
             results_row_json(r);
     }
+    writer_flush(&r->out);
     if (t)
         results_end_table(r, t);
     free(t);
@@ -260,6 +271,7 @@ static int results_ask(const options *given, nfl_store *store, const nfl_query *
     results *r = tool_grow(NULL, sizeof *r);
     memset(r, 0, sizeof *r);
     r->given = given;
+    r->out.to = stdout;
     r->gauge = gauge;
     r->grouped = query->group_by || query->bucket_us;
     nfl_status status = nfl_store_query(store, query, &r->cursor, &err);
@@ -284,14 +296,18 @@ int results_run(const options *given, nfl_query *query, int gauge)
     if (!store_open_to_read(given, &store))
         return EXIT_FAILED;
     char *filter = filter_of(given);
+    list_files known = {NULL};
     query->struct_size = sizeof *query;
     query->filter = filter;
+    query->filter_list = lists_read;
+    query->filter_list_ctx = &known;
     query->from_us = given->from_us;
     query->to_us = given->to_us;
     query->now_us = given->now_us;
     query->limit = given->limit;
     int status = results_ask(given, store, query, gauge);
     nfl_store_free(store);
+    lists_done(&known);
     free(filter);
     return status;
 }

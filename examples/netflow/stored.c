@@ -1,5 +1,6 @@
 #include "stored.h"
 
+#include "lists.h"
 #include "report.h"
 #include "results.h"
 
@@ -20,6 +21,7 @@ typedef struct stored {
     const options *given;
     nfl_store *store;
     const char *filter; /* NULL = all */
+    list_files lists;
     const char *columns;
     int (*take)(void *context, const nfl_flow *flow);
     void *context;
@@ -92,7 +94,8 @@ static nfl_status stored_range(stored *s, nfl_usec from_us, nfl_usec to_us, nfl_
              s->filter ? s->filter : "", s->filter ? ") and " : "", from, to);
     NFL_OPTS(nfl_query, query, .flags = NFL_QUERY_UNSCALED | NFL_QUERY_ASCENDING,
              .from_us = s->given->from_us, .to_us = s->given->to_us, .filter = filter, .columns = s->columns,
-             .order_by = "received", .now_us = s->given->now_us, .max_memory_bytes = STORED_MEMORY_BYTES);
+             .order_by = "received", .now_us = s->given->now_us, .max_memory_bytes = STORED_MEMORY_BYTES,
+             .filter_list = lists_read, .filter_list_ctx = &s->lists);
     nfl_cursor *cursor = NULL;
     nfl_status status = nfl_store_query(s->store, &query, &cursor, err);
     free(filter);
@@ -122,7 +125,7 @@ static void stored_all_columns(char names[STORED_NAMES])
 static nfl_status stored_read_open(stored *s, nfl_error *err)
 {
     nfl_filter *checked = NULL;
-    NFL_OPTS(nfl_filter_opts, opts, .now_us = s->given->now_us);
+    NFL_OPTS(nfl_filter_opts, opts, .now_us = s->given->now_us, .list = lists_read, .list_ctx = &s->lists);
     nfl_status status = s->filter ? nfl_filter_new(s->filter, &opts, &checked, err) : NFL_OK;
     if (status < 0)
         return status; /* its column is that of the filter as given */
@@ -151,6 +154,7 @@ int stored_read(const options *given, const char *columns, int filtered,
     else if (status < 0)
         complain_about(given->store, &err);
     free(filter);
+    lists_done(&s.lists);
     nfl_store_free(s.store);
     return status < 0 || s.stopped ? EXIT_FAILED : EXIT_DONE;
 }

@@ -20,6 +20,12 @@ enum {
 
 /* --- open --- */
 
+/* "host:port" as it was wanted, with the port there is. */
+static void collector_name(char name[CONFIG_TEXT_SIZE], const char *wanted, uint32_t port)
+{
+    snprintf(name, CONFIG_TEXT_SIZE, "%.*s:%u", (int)(strrchr(wanted, ':') - wanted), wanted, (unsigned)port);
+}
+
 static int collector_open_sockets(collector *c)
 {
     for (size_t i = 0; i < c->config->listen.count; i++) {
@@ -33,9 +39,25 @@ static int collector_open_sockets(collector *c)
         }
         c->socket_count++;
         nfl_udp_get_stats(c->sockets[i], &stats);
-        status_listener *listener = &c->now.listeners[c->now.listener_count++];
-        snprintf(listener->address, sizeof listener->address, "%.*s:%u", (int)(strrchr(wanted, ':') - wanted),
-                 wanted, (unsigned)stats.port);
+        collector_name(c->now.listeners[c->now.listener_count++].address, wanted, stats.port);
+    }
+    return 0;
+}
+
+static int collector_open_tcp(collector *c)
+{
+    for (size_t i = 0; i < c->config->tcp.count; i++) {
+        const char *wanted = c->config->tcp.text[i];
+        nfl_tcp_stats stats = {.struct_size = sizeof stats};
+        nfl_error err;
+        nfl_status status = nfl_tcp_new(wanted, NULL, &c->tcp[i], &err);
+        if (status < 0) {
+            fprintf(stderr, "netflowd: tcp %s: %s\n", wanted, err.message);
+            return status == NFL_E_SYNTAX ? 2 : 1;
+        }
+        c->tcp_count++;
+        nfl_tcp_get_stats(c->tcp[i], &stats);
+        collector_name(c->now.tcp[c->now.tcp_count++].address, wanted, stats.port);
     }
     return 0;
 }
@@ -62,6 +84,8 @@ int collector_open(collector *c, const config *settings, status_board *board, qu
     /* Sockets first: while the store recovers, the kernel keeps what comes. */
     int result = collector_open_sockets(c);
     if (!result)
+        result = collector_open_tcp(c);
+    if (!result)
         result = collector_open_engine(c);
     if (result)
         return result;
@@ -79,6 +103,8 @@ void collector_close(collector *c)
 {
     for (size_t i = 0; i < c->socket_count; i++)
         nfl_udp_free(c->sockets[i]);
+    for (size_t i = 0; i < c->tcp_count; i++)
+        nfl_tcp_free(c->tcp[i]);
     nfl_engine_free(c->engine);
     findings_close(c->findings);
     free(c->now.domains);
@@ -115,6 +141,15 @@ static void collector_recovered(collector *c)
 
 /* --- datagrams --- */
 
+static void collector_feed(collector *c, const nfl_datagram *datagram)
+{
+    nfl_error err;
+    nfl_status status =
+        nfl_engine_feed(c->engine, &datagram->src, datagram->time_us, datagram->data, datagram->len, &err);
+    if (status < 0 && !collector_is_bad_datagram(status) && status != NFL_E_LIMIT)
+        collector_complain(c, "store", err.message);
+}
+
 /* Take in at most max datagrams of a socket; returns how many. */
 static size_t collector_receive(collector *c, nfl_udp *socket, size_t max)
 {
@@ -124,13 +159,52 @@ static size_t collector_receive(collector *c, nfl_udp *socket, size_t max)
     nfl_status received = NFL_OK;
     while (taken < max && (received = nfl_udp_next(socket, &datagram, &err)) == NFL_OK) {
         taken++;
-        nfl_status status = nfl_engine_feed(c->engine, &datagram->src, datagram->time_us, datagram->data,
-                                            datagram->len, &err);
-        if (status < 0 && !collector_is_bad_datagram(status) && status != NFL_E_LIMIT)
-            collector_complain(c, "store", err.message);
+        collector_feed(c, datagram);
     }
     if (received < 0)
         collector_complain(c, "receive", err.message);
+    return taken;
+}
+
+/* Templates end with the last session of their exporter (RFC 7011 8.1). */
+static void collector_end_session(collector *c, const nfl_ip *exporter)
+{
+    enum { IPFIX = 10 };
+    uint32_t sessions = 0;
+    for (size_t i = 0; i < c->tcp_count; i++)
+        sessions += nfl_tcp_sessions(c->tcp[i], exporter);
+    if (sessions == 0)
+        (void)nfl_parser_forget(nfl_engine_parser(c->engine), exporter, IPFIX);
+}
+
+/* The same for a TCP listener, whose messages come from many connections. */
+static size_t collector_receive_tcp(collector *c, nfl_tcp *tcp, size_t max)
+{
+    const nfl_datagram *message;
+    nfl_error err;
+    size_t taken = 0;
+    nfl_status status = NFL_OK;
+    while (taken < max && status >= 0 && status != NFL_PENDING) {
+        status = nfl_tcp_next(tcp, clock_now(), &message, &err);
+        taken += status == NFL_OK;
+        if (status == NFL_OK)
+            collector_feed(c, message);
+        else if (status == NFL_DONE)
+            collector_end_session(c, &message->src);
+    }
+    if (status < 0)
+        collector_complain(c, "receive", err.message);
+    return taken;
+}
+
+/* A turn for every listener; returns what was taken in. */
+static size_t collector_receive_all(collector *c)
+{
+    size_t taken = 0;
+    for (size_t i = 0; i < c->socket_count; i++)
+        taken += collector_receive(c, c->sockets[i], COLLECTOR_BURST);
+    for (size_t i = 0; i < c->tcp_count; i++)
+        taken += collector_receive_tcp(c, c->tcp[i], COLLECTOR_BURST);
     return taken;
 }
 
@@ -194,6 +268,10 @@ static void collector_publish(collector *c)
         c->now.listeners[i].stats.struct_size = sizeof c->now.listeners[i].stats;
         nfl_udp_get_stats(c->sockets[i], &c->now.listeners[i].stats);
     }
+    for (size_t i = 0; i < c->tcp_count; i++) {
+        c->now.tcp[i].stats.struct_size = sizeof c->now.tcp[i].stats;
+        nfl_tcp_get_stats(c->tcp[i], &c->now.tcp[i].stats);
+    }
     collector_count_rates(c);
     collector_copy_domains(c, parser);
     status_publish(c->status, &c->now);
@@ -221,18 +299,19 @@ static void collector_tick(collector *c)
 
 void collector_run(collector *c, const volatile sig_atomic_t *stop, const sigset_t *waiting_mask)
 {
-    struct pollfd waits[CONFIG_LIST_MAX];
+    struct pollfd waits[2 * CONFIG_LIST_MAX];
+    nfds_t count = 0;
     for (size_t i = 0; i < c->socket_count; i++)
-        waits[i] = (struct pollfd){.fd = nfl_udp_fd(c->sockets[i]), .events = POLLIN};
+        waits[count++] = (struct pollfd){.fd = nfl_udp_fd(c->sockets[i]), .events = POLLIN};
+    for (size_t i = 0; i < c->tcp_count; i++)
+        waits[count++] = (struct pollfd){.fd = nfl_tcp_fd(c->tcp[i]), .events = POLLIN};
     collector_tick(c);
     while (!*stop) {
         nfl_usec left_us = c->next_tick_us - clock_elapsed();
         struct timespec wait = {.tv_nsec = left_us > 0 ? (long)left_us * 1000 % 1000000000 : 0,
                                 .tv_sec = left_us > 0 ? (time_t)(left_us / 1000000) : 0};
-        (void)ppoll(waits, (nfds_t)c->socket_count, &wait,
-                    waiting_mask); /* a signal or nothing: both are fine */
-        for (size_t i = 0; i < c->socket_count; i++)
-            (void)collector_receive(c, c->sockets[i], COLLECTOR_BURST);
+        (void)ppoll(waits, count, &wait, waiting_mask); /* a signal or nothing: both are fine */
+        (void)collector_receive_all(c);
         if (clock_elapsed() >= c->next_tick_us)
             collector_tick(c);
     }
@@ -243,9 +322,7 @@ int collector_finish(collector *c)
     nfl_error err;
     size_t taken, total = 0;
     do {
-        taken = 0;
-        for (size_t i = 0; i < c->socket_count; i++)
-            taken += collector_receive(c, c->sockets[i], COLLECTOR_BURST);
+        taken = collector_receive_all(c);
         total += taken;
     } while (taken && total < COLLECTOR_DRAIN_MAX);
     nfl_engine_flush(c->engine);

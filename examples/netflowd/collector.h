@@ -15,6 +15,8 @@ typedef struct collector {
     nfl_engine *engine;
     nfl_udp *sockets[CONFIG_LIST_MAX];
     size_t socket_count;
+    nfl_tcp *tcp[CONFIG_LIST_MAX];
+    size_t tcp_count;
     findings *findings; /* shared with the HTTP threads, as are status and queries */
     status_board *status;
     queries *queries;

@@ -14,6 +14,7 @@ static const char config_help[] =
     "\n"
     "  --store DIR             where flows are kept; created if missing\n"
     "  --listen ADDR:PORT      export datagrams come here; may be repeated (127.0.0.1:2055)\n"
+    "  --tcp ADDR:PORT         IPFIX over TCP comes here; may be repeated (none)\n"
     "  --http ADDR:PORT        dashboard and API (127.0.0.1:8080)\n"
     "  --http-name NAME        further host name by which browsers call the dashboard; may be repeated\n"
     "  --keep DAYS             drop flows after so many days (keep all)\n"
@@ -62,6 +63,11 @@ static int config_add(config_list *list, const char *value)
 static int config_set_listen(config *c, const char *value)
 {
     return config_add(&c->listen, value);
+}
+
+static int config_set_tcp(config *c, const char *value)
+{
+    return config_add(&c->tcp, value);
 }
 
 static int config_set_http(config *c, const char *value)
@@ -138,6 +144,7 @@ static const struct {
     const char *wrong;
 } config_settings[] = {
     {"listen", config_set_listen, "empty, too long or too many listen addresses:"},
+    {"tcp", config_set_tcp, "empty, too long or too many tcp addresses:"},
     {"http", config_set_http, "empty or too long http address:"},
     {"http-name", config_set_http_name, "empty, too long or too many http names:"},
     {"store", config_set_store, "empty or too long store directory:"},
@@ -266,6 +273,8 @@ static void config_overlay(config *c, const config *above)
 {
     if (above->listen.count)
         c->listen = above->listen;
+    if (above->tcp.count)
+        c->tcp = above->tcp;
     if (above->http_names.count)
         c->http_names = above->http_names;
     config_take(c->http, above->http, sizeof c->http);

@@ -15,6 +15,7 @@ typedef struct config_list {
 
 typedef struct config {
     config_list listen; /* addresses for export datagrams */
+    config_list tcp;    /* addresses for IPFIX over TCP */
     config_list
         http_names; /* names under which browsers may call the dashboard, besides addresses and localhost */
     char http[CONFIG_TEXT_SIZE];

@@ -65,6 +65,8 @@ static void main_say_ready(const collector *c, const http *h)
     fputs("netflowd: ready", stdout);
     for (size_t i = 0; i < c->now.listener_count; i++)
         printf(", listen %s", c->now.listeners[i].address);
+    for (size_t i = 0; i < c->now.tcp_count; i++)
+        printf(", tcp %s", c->now.tcp[i].address);
     printf(", dashboard http://%s/\n", http_address(h));
     fflush(stdout);
 }

@@ -41,6 +41,26 @@ static void status_write_listeners(const status_data *data, json *j)
     json_close(j, ']');
 }
 
+static void status_write_tcp(const status_data *data, json *j)
+{
+    json_key(j, "tcp");
+    json_open(j, '[');
+    for (size_t i = 0; i < data->tcp_count; i++) {
+        const nfl_tcp_stats *stats = &data->tcp[i].stats;
+        json_open(j, '{');
+        json_pair_text(j, "address", data->tcp[i].address);
+        json_pair_u64(j, "messages", stats->messages);
+        json_pair_u64(j, "bytes", stats->bytes);
+        json_pair_u64(j, "connections", stats->connections);
+        json_pair_u64(j, "accepted", stats->accepted);
+        json_pair_u64(j, "refused", stats->refused);
+        json_pair_u64(j, "idle", stats->idle);
+        json_pair_u64(j, "broken", stats->broken);
+        json_close(j, '}');
+    }
+    json_close(j, ']');
+}
+
 /* What sequence numbers count depends on the protocol; NetFlow v1 has none. */
 static const char *status_loss_unit(uint16_t version)
 {
@@ -118,6 +138,7 @@ void status_write(status_board *s, json *j)
     json_pair_text(j, "problem", *data->problem ? data->problem : NULL);
     json_pair_time(j, "problem_at", data->problem_us);
     status_write_listeners(data, j);
+    status_write_tcp(data, j);
     json_key(j, "exporters");
     json_open(j, '[');
     for (size_t i = 0; i < data->domain_count; i++)

@@ -6,6 +6,7 @@
 #include "json.h"
 
 #include <netflow/parser.h>
+#include <netflow/tcp.h>
 #include <netflow/udp.h>
 #include <pthread.h>
 
@@ -14,11 +15,18 @@ typedef struct status_listener {
     nfl_udp_stats stats;
 } status_listener;
 
+typedef struct status_tcp {
+    char address[CONFIG_TEXT_SIZE];
+    nfl_tcp_stats stats;
+} status_tcp;
+
 typedef struct status_data {
     nfl_usec now_us;
     nfl_usec started_us;
     status_listener listeners[CONFIG_LIST_MAX];
     size_t listener_count;
+    status_tcp tcp[CONFIG_LIST_MAX];
+    size_t tcp_count;
     nfl_parser_stats parser;
     nfl_domain_info *domains; /* from malloc */
     size_t domain_count;

@@ -18,14 +18,31 @@ extern "C" {
 /** Compiled filter. Immutable after creation, so it may be shared between threads. */
 typedef struct nfl_filter nfl_filter;
 
+/**
+ * Gives the text of a list that a filter names: `src in @bad`. One value a line, as it would stand in the filter; empty lines
+ * are passed over, and what follows `#` or `;`.
+ *
+ * @param   ctx   nfl_filter_opts::list_ctx.
+ * @param   name  NUL-terminated, 1 to 255 bytes, as written in the filter.
+ * @param[out] text  Need not be terminated. Borrowed until the next call of this function or, if there is none, until the
+ *                   filter is compiled.
+ * @param[out] len   Bytes at *text.
+ * @param[out] err   Never NULL; set its message on failure.
+ * @retval  NFL_OK           *text and *len are set.
+ * @retval  NFL_E_NOT_FOUND  There is no such list. Any error ends the compilation and is passed on.
+ */
+typedef nfl_status (*nfl_filter_list)(void *ctx, const char *name, const char **text, size_t *len, nfl_error *err);
+
 /** Options of nfl_filter_new(). Zero in a member means its default. */
 typedef struct nfl_filter_opts {
     uint32_t struct_size; /**< sizeof(nfl_filter_opts). */
     uint32_t max_nodes;   /**< Operators and comparisons together, two for each comparison; 0 = 4096. */
     NFL_PTR(const nfl_alloc *, alloc); /**< NULL = malloc. Copied. */
     nfl_usec now_us;      /**< What relative times in the text mean; 0: they are ::NFL_E_SYNTAX. */
-    uint32_t max_values;  /**< Values and ranges, those of lists included; 0 = 65536. */
+    uint32_t max_values;  /**< Values and ranges, those of lists in the text included; 0 = 65536. */
     uint32_t reserved;    /**< 0. */
+    NFL_PTR(nfl_filter_list, list); /**< Knows the lists behind `@`, 1,048,576 values at most; NULL: they are ::NFL_E_SYNTAX. */
+    NFL_PTR(void *, list_ctx);      /**< For `list`. */
 } nfl_filter_opts;
 
 /**

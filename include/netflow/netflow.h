@@ -5,6 +5,7 @@
 #ifndef NETFLOW_NETFLOW_H
 #define NETFLOW_NETFLOW_H
 
+#include <netflow/arrow.h>
 #include <netflow/base.h>
 #include <netflow/capture.h>
 #include <netflow/connection.h>
@@ -25,6 +26,7 @@
 #include <netflow/resolver.h>
 #include <netflow/store.h>
 #include <netflow/stream.h>
+#include <netflow/tcp.h>
 #include <netflow/time.h>
 #include <netflow/topk.h>
 #include <netflow/udp.h>

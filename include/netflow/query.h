@@ -6,6 +6,7 @@
 #define NETFLOW_QUERY_H
 
 #include <netflow/base.h>
+#include <netflow/filter.h>
 #include <netflow/flow.h>
 
 #ifdef __cplusplus
@@ -53,6 +54,8 @@ typedef struct nfl_query {
      *  several passes when they do not fit; that takes some hundred kilobytes at least. Beyond it: ::NFL_E_LIMIT. */
     uint64_t max_memory_bytes;
     NFL_PTR(const volatile int32_t *, cancel); /**< Set non-zero by anyone to stop; may be NULL. */
+    NFL_PTR(nfl_filter_list, filter_list); /**< Knows the lists that the filter names; called while the query starts. NULL: none. */
+    NFL_PTR(void *, filter_list_ctx);      /**< For `filter_list`. */
 } nfl_query;
 
 /** Reader of a result. Opaque. One thread at a time. Keeps the store alive until freed. */

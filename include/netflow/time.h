@@ -32,8 +32,8 @@ NFL_API size_t nfl_time_format(nfl_usec time_us, char *dst, size_t cap);
  *
  * Accepted: RFC 3339 ("2026-11-23T14:05:09.25Z", "2026-11-23 14:05+01:00"; no zone means UTC; the clock
  * part may be missing or stop at minutes), seconds since 1970 with optional fraction ("1795440469.5"),
- * "now", "today", "yesterday", "tomorrow" (00:00 UTC), and offsets from now ("-2h", "+30s", "-1d12h";
- * units us ms s m h d w).
+ * "now", "today", "yesterday", "tomorrow" (00:00 UTC), these with an offset ("now-15m", "today+8h"), and offsets
+ * from now alone ("-2h", "+30s", "-1d12h"; units us ms s m h d w).
  *
  * @param   text    NUL-terminated.
  * @param   now_us  What "now" means.

@@ -11,10 +11,10 @@
 #include "base/alloc.h"
 #include "base/error.h"
 #include "base/opts.h"
+#include "net/listen.h"
 
 #include <errno.h>
 #include <netinet/in.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <time.h>
@@ -49,44 +49,6 @@ struct nfl_udp {
     nfl_udp_stats stats;
 };
 
-/* --- addresses --- */
-
-/* "host:port" split: host without brackets ("" = every address) into `host`, port returned; -1 if malformed. */
-static int32_t udp_split(const char *address, char host[NFL_IP_TEXT_SIZE])
-{
-    const char *colon = strrchr(address, ':');
-    if (!colon)
-        return -1;
-    int32_t port = 0;
-    const char *p = colon + 1;
-    for (; *p >= '0' && *p <= '9' && port <= UINT16_MAX; p++)
-        port = port * 10 + (*p - '0');
-    size_t len = (size_t)(colon - address);
-    const char *start = address;
-    if (len >= 2 && start[0] == '[' && start[len - 1] == ']') {
-        start++;
-        len -= 2;
-    }
-    if (p == colon + 1 || *p || port > UINT16_MAX || len >= NFL_IP_TEXT_SIZE)
-        return -1;
-    memcpy(host, start, len);
-    host[len] = 0;
-    return port;
-}
-
-static nfl_status udp_parse_address(const char *address, nfl_ip *ip, uint16_t *port, nfl_error *err)
-{
-    char host[NFL_IP_TEXT_SIZE];
-    int32_t number = udp_split(address, host);
-    static const nfl_ip every = {{0}};
-    *ip = every;
-    if (number < 0 || (host[0] && nfl_ip_parse(host, ip, NULL) != NFL_OK))
-        return nfl__fail(err, NFL_E_SYNTAX, 0, "'%.80s' is no address to listen on: expected 127.0.0.1:2055, [::1]:2055 or :2055",
-                         address);
-    *port = (uint16_t)number;
-    return NFL_OK;
-}
-
 /* --- opening --- */
 
 static void udp_ask_for_buffer(nfl_udp *udp, uint32_t wanted)
@@ -106,37 +68,16 @@ static void udp_ask_for_facts(nfl_udp *udp)
     (void)setsockopt(udp->fd, SOL_SOCKET, SO_RXQ_OVFL, &on, sizeof on);
 }
 
-static nfl_status udp_note_local(nfl_udp *udp, const char *address, nfl_error *err)
-{
-    struct sockaddr_in6 local;
-    socklen_t len = sizeof local;
-    if (getsockname(udp->fd, (struct sockaddr *)&local, &len) < 0)
-        return nfl__fail_io(err, errno, "address of %.80s", address);
-    udp->stats.port = ntohs(local.sin6_port);
-    memcpy(udp->local_ip.b, &local.sin6_addr, sizeof udp->local_ip.b);
-    return NFL_OK;
-}
-
-/* One kind of socket for both families: IPv6, which takes IPv4 in mapped form. */
 static nfl_status udp_bind(nfl_udp *udp, const char *address, uint32_t buffer_bytes, nfl_error *err)
 {
-    struct sockaddr_in6 local = {.sin6_family = AF_INET6};
-    nfl_ip ip;
+    struct sockaddr_in6 wanted;
     uint16_t port;
-    int off = 0;
-    NFL_TRY(udp_parse_address(address, &ip, &port, err));
-    memcpy(&local.sin6_addr, ip.b, sizeof ip.b);
-    local.sin6_port = htons(port);
-    udp->fd = socket(AF_INET6, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, IPPROTO_UDP);
-    if (udp->fd < 0)
-        return nfl__fail_io(err, errno, "socket for %.80s", address);
-    if (setsockopt(udp->fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof off) < 0)
-        return nfl__fail_io(err, errno, "socket for %.80s", address);
+    NFL_TRY(nfl__listen_socket(address, SOCK_DGRAM, IPPROTO_UDP, &udp->fd, &wanted, err));
     udp_ask_for_buffer(udp, buffer_bytes ? buffer_bytes : UDP_BUFFER);
     udp_ask_for_facts(udp);
-    if (bind(udp->fd, (struct sockaddr *)&local, sizeof local) < 0)
-        return nfl__fail_io(err, errno, "listen on %.80s", address);
-    return udp_note_local(udp, address, err);
+    NFL_TRY(nfl__listen_bind(udp->fd, address, &wanted, &udp->local_ip, &port, err));
+    udp->stats.port = port;
+    return NFL_OK;
 }
 
 static void udp_prepare(nfl_udp *udp)

@@ -226,7 +226,10 @@ void nfl_cursor_get(const nfl_cursor *cursor, uint32_t column, nfl_value *out)
     nfl_value value = {.struct_size = sizeof value};
     if (column < cursor->plan.output_count)
         cursor_read(cursor, column, &value);
-    nfl__opts_write(out, &value, sizeof value);
+    if (out->struct_size == sizeof value) /* exports call this for every value: no copy of unknown length */
+        *out = value;
+    else
+        nfl__opts_write(out, &value, sizeof value);
 }
 
 uint64_t nfl_cursor_u64(const nfl_cursor *cursor, uint32_t column)
@@ -249,10 +252,20 @@ void nfl_cursor_get_stats(const nfl_cursor *cursor, nfl_query_stats *out)
     nfl__opts_write(out, &stats, sizeof stats);
 }
 
+nfl_cursor *nfl__cursor_retain(nfl_cursor *cursor)
+{
+    cursor->streams++;
+    return cursor;
+}
+
 void nfl_cursor_free(nfl_cursor *cursor)
 {
     if (!cursor)
         return;
+    if (cursor->streams > 0) {
+        cursor->streams--;
+        return;
+    }
     nfl__memory memory = cursor->memory;
     if (cursor->scan)
         nfl__scan_close(cursor->scan);

@@ -26,7 +26,11 @@ struct nfl_cursor {
     uint8_t finished;     /* listing: the source is used up */
     uint8_t retained;     /* the store has been */
     uint8_t reserved;
+    uint32_t streams; /* that hold it besides its owner */
 };
+
+/* Hold the cursor until nfl_cursor_free(), which is to be called once more then. */
+nfl_cursor *nfl__cursor_retain(nfl_cursor *cursor);
 
 /* A value of a group. out is zero but for struct_size. */
 void nfl__cursor_group_value(const nfl__plan *plan, const nfl__addresses *addresses, const uint64_t *group,

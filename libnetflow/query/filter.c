@@ -15,6 +15,7 @@ static void filter_free_arrays(nfl_filter *filter)
     nfl__delete(&filter->memory, filter->nodes, filter->node_capacity, sizeof *filter->nodes);
     nfl__delete(&filter->memory, filter->leaves, filter->leaf_capacity, sizeof *filter->leaves);
     nfl__delete(&filter->memory, filter->ranges, filter->range_capacity, sizeof *filter->ranges);
+    nfl__delete(&filter->memory, filter->words, filter->word_capacity, 1);
 }
 
 void nfl_filter_free(nfl_filter *filter)
@@ -79,8 +80,8 @@ nfl_status nfl__filter_new_window(const char *text, const nfl_filter_opts *opts,
     filter->memory = memory;
     filter->max_nodes = options.max_nodes ? options.max_nodes : FILTER_MAX_PARTS;
     filter->max_values = options.max_values ? options.max_values : FILTER_MAX_VALUES;
-    nfl_status status = nfl__filter_parse(filter, text ? text : "", options.now_us,
-                                          (flags & NFL_QUERY_UNSCALED) != 0, &filter->root, err);
+    nfl_status status =
+        nfl__filter_parse(filter, text ? text : "", &options, (flags & NFL_QUERY_UNSCALED) != 0, &filter->root, err);
     if (status == NFL_OK) {
         filter->only_window = filter->nodes[filter->root].op == NFL__NODE_ANY;
         status = filter_add_window(filter, from_us, to_us, err);

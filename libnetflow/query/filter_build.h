@@ -9,7 +9,7 @@
 nfl_status nfl__filter_add_node(nfl_filter *filter, uint32_t op, uint32_t child, uint32_t *out,
                                 nfl_error *err);
 
-/* A leaf on a field and its node. `leaf` has test, mask, range_at, range_count; the rest is filled in here.
+/* A leaf on a field and its node. `leaf` has test, mask, range_at, range_count, word_at, word_len; the rest is filled in here.
  * unscaled: counters are compared as sent. */
 nfl_status nfl__filter_add_leaf(nfl_filter *filter, uint32_t field, const nfl__filter_leaf *leaf,
                                 int unscaled, uint32_t *out, nfl_error *err);

@@ -9,7 +9,7 @@
 #define HINT_LONGEST 24u
 
 static const char hint_keywords[] =
-    "and or not in any exists absent tcp udp icmp ipv4 ipv6 inet inet6 mac src dst host net";
+    "and or not in any exists absent text tcp udp icmp ipv4 ipv6 inet inet6 mac src dst host net";
 
 typedef struct hint_search {
     const char *word;

@@ -37,7 +37,8 @@ static const struct {
                  {"||", NFL__TOKEN_OR},   {"=", NFL__TOKEN_EQ},    {"<", NFL__TOKEN_LT},
                  {">", NFL__TOKEN_GT},    {"!", NFL__TOKEN_NOT},   {"&", NFL__TOKEN_AND},
                  {"|", NFL__TOKEN_OR},    {"(", NFL__TOKEN_OPEN},  {"[", NFL__TOKEN_OPEN},
-                 {")", NFL__TOKEN_CLOSE}, {"]", NFL__TOKEN_CLOSE}, {",", NFL__TOKEN_COMMA}};
+                 {")", NFL__TOKEN_CLOSE}, {"]", NFL__TOKEN_CLOSE}, {",", NFL__TOKEN_COMMA},
+                 {"@", NFL__TOKEN_AT}};
 
 /* Words that mean the same as a sign. */
 static const struct {

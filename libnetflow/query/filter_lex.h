@@ -11,6 +11,7 @@ enum {
     NFL__TOKEN_OPEN,   /* ( or [ */
     NFL__TOKEN_CLOSE,  /* ) or ] */
     NFL__TOKEN_COMMA,
+    NFL__TOKEN_AT,  /* @ */
     NFL__TOKEN_AND, /* && or & */
     NFL__TOKEN_OR,  /* || or | */
     NFL__TOKEN_NOT, /* ! */

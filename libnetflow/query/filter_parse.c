@@ -4,6 +4,8 @@
 #include "query/filter_build.h"
 #include "query/filter_hint.h"
 #include "query/filter_lex.h"
+#include "query/filter_list.h"
+#include "query/filter_text.h"
 #include "query/filter_value.h"
 #include "record/fields.h"
 #include "record/text.h"
@@ -21,7 +23,7 @@ typedef struct parse_state {
     uint32_t nesting;
     int negated; /* the term is turned round by the `not` before it, without parentheses between */
     nfl__token token; /* the next one, not consumed */
-    nfl_usec now_us;
+    const nfl_filter_opts *opts;
     int unscaled;
     nfl_error *err;
 } parse_state;
@@ -188,7 +190,7 @@ static nfl__literal_type parse_literal_type(const parse_state *p, const parse_op
                                             const char *name)
 {
     const nfl_field_info *row = parse_operand_row(operand);
-    nfl__literal_type type = {name ? name : (const char *)row->name, p->now_us, row->kind, row->type,
+    nfl__literal_type type = {name ? name : (const char *)row->name, p->opts->now_us, row->kind, row->type,
                               (uint8_t)row->width};
     return type;
 }
@@ -202,6 +204,36 @@ static const char *parse_operand_name(const parse_operand *operand)
     return parse_operand_row(operand)->name;
 }
 
+/* The length of time at the current token, which is consumed. */
+static nfl_status parse_length(parse_state *p, nfl_usec *out)
+{
+    static const nfl__literal_type type = {"time", 0, NFL_KIND_DURATION, NFL_TYPE_TIME, sizeof(uint64_t)};
+    nfl__range ranges[NFL__LITERAL_RANGES];
+    uint32_t count;
+    NFL_TRY(nfl__literal_parse(&type, &p->token, ranges, &count, p->err));
+    *out = nfl__key_to_time(ranges[0].first);
+    return parse_advance(p);
+}
+
+/* `now - 15m`, `2026-11-23 + 8h`: a length of time behind the time just read moves it. */
+static nfl_status parse_time_offset(parse_state *p, nfl__range *time)
+{
+    if (p->token.kind != NFL__TOKEN_WORD || (*p->token.text != '-' && *p->token.text != '+'))
+        return NFL_OK;
+    int before = *p->token.text == '-';
+    nfl_usec length_us, time_us = nfl__key_to_time(time->first);
+    uint32_t column = p->token.column;
+    p->token.text++;
+    p->token.column++;
+    if (--p->token.len == 0)
+        NFL_TRY(parse_advance(p));
+    NFL_TRY(parse_length(p, &length_us));
+    if (__builtin_add_overflow(time_us, before ? -length_us : length_us, &time_us))
+        return nfl__fail(p->err, NFL_E_SYNTAX, column, "the time is out of range");
+    time->first = time->last = nfl__key_time(time_us);
+    return NFL_OK;
+}
+
 /* The literal at the current token becomes ranges of the filter. */
 static nfl_status parse_value(parse_state *p, const parse_operand *operand)
 {
@@ -209,9 +241,12 @@ static nfl_status parse_value(parse_state *p, const parse_operand *operand)
     nfl__range ranges[NFL__LITERAL_RANGES];
     uint32_t count = 0;
     NFL_TRY(nfl__literal_parse(&type, &p->token, ranges, &count, p->err));
+    NFL_TRY(parse_advance(p));
+    if (type.kind == NFL_KIND_TIME)
+        NFL_TRY(parse_time_offset(p, ranges));
     for (uint32_t i = 0; i < count; i++)
         NFL_TRY(nfl__filter_add_range(p->filter, &ranges[i], p->err));
-    return parse_advance(p);
+    return NFL_OK;
 }
 
 /* `net 10.0.0.0 255.0.0.0`: what follows the address just read is a netmask if it is ones and then zeros. */
@@ -239,7 +274,7 @@ static nfl_status parse_netmask(parse_state *p, size_t range_at)
 static nfl_status parse_list(parse_state *p, const parse_operand *operand)
 {
     if (p->token.kind != NFL__TOKEN_OPEN)
-        return parse_fail(p, "'(' or '[' and a list");
+        return parse_fail(p, "'(' or '[' and a list, or '@' and its name,");
     char open = *p->token.text;
     NFL_TRY(parse_advance(p));
     do {
@@ -250,6 +285,42 @@ static nfl_status parse_list(parse_state *p, const parse_operand *operand)
     if ((*p->token.text == ')') != (open == '('))
         return parse_fail(p, open == '(' ? "')'" : "']'");
     return parse_advance(p);
+}
+
+/* @name: a list that the caller of the library knows. */
+static nfl_status parse_named_list(parse_state *p, const parse_operand *operand)
+{
+    nfl__literal_type type = parse_literal_type(p, operand, parse_operand_name(operand));
+    NFL_TRY(parse_advance(p));
+    if (p->token.kind != NFL__TOKEN_WORD && p->token.kind != NFL__TOKEN_STRING)
+        return parse_fail(p, "the name of a list");
+    NFL_TRY(nfl__filter_add_list(p->filter, p->opts, &type, &p->token, p->err));
+    return parse_advance(p);
+}
+
+/* last 2h: from so long ago up to now. */
+static nfl_status parse_recent(parse_state *p)
+{
+    nfl_usec length_us, from_us;
+    if (p->opts->now_us == 0)
+        return parse_fail(p, "a list (what is now is not known here)");
+    NFL_TRY(parse_advance(p));
+    uint32_t column = p->token.column;
+    NFL_TRY(parse_length(p, &length_us));
+    if (__builtin_sub_overflow(p->opts->now_us, length_us, &from_us))
+        return nfl__fail(p->err, NFL_E_SYNTAX, column, "the time is out of range");
+    nfl__range range = {nfl__key_time(from_us), nfl__key_time(p->opts->now_us)};
+    return nfl__filter_add_range(p->filter, &range, p->err);
+}
+
+/* What follows `in`. */
+static nfl_status parse_members(parse_state *p, const parse_operand *operand)
+{
+    if (p->token.kind == NFL__TOKEN_AT)
+        return parse_named_list(p, operand);
+    if (parse_operand_row(operand)->kind == NFL_KIND_TIME && nfl__token_is(&p->token, "last"))
+        return parse_recent(p);
+    return parse_list(p, operand);
 }
 
 /* --- Comparisons ---- */
@@ -296,15 +367,17 @@ static nfl_status parse_apply(parse_state *p, const parse_operand *operand, uint
 {
     nfl_filter *filter = p->filter;
     const nfl_field_info *row = parse_operand_row(operand);
-    nfl__range *ranges = filter->ranges + range_at;
     nfl__key lowest = {0, 0}, highest = nfl__key_max(row->type, row->width);
-    uint32_t count = nfl__ranges_normalize(ranges, (uint32_t)(filter->range_count - range_at));
+    uint32_t count = (uint32_t)(filter->range_count - range_at);
+    if (count > 0) /* of an empty list: none */
+        count = nfl__ranges_normalize(filter->ranges + range_at, count);
     filter->range_count = range_at + count;
     if (sign == NFL__TOKEN_EQ)
         return NFL_OK;
     if (sign == NFL__TOKEN_NE)
         return parse_negate(p, operand, range_at);
     /* x <= v is [0, v] and x >= v is [v, max]; > and < are what these leave. */
+    nfl__range *ranges = filter->ranges + range_at;
     int upwards = sign == NFL__TOKEN_LT || sign == NFL__TOKEN_GE;
     nfl__range below = {lowest, ranges[count - 1].last}, above = {ranges[0].first, highest};
     ranges[0] = upwards ? above : below;
@@ -347,11 +420,11 @@ static nfl_status parse_mask(parse_state *p, const parse_operand *operand, size_
     return p->negated ? parse_any_flag(p, operand, flags, out) : parse_emit_mask(p, operand, flags, out);
 }
 
-/* `in (...)` or `not in (...)`; the words are consumed. */
+/* `in (...)`, `in @name`, `in last 2h`, and the same with `not`; the words are consumed. */
 static nfl_status parse_membership(parse_state *p, const parse_operand *operand, int negated, uint32_t *out)
 {
     size_t range_at = p->filter->range_count;
-    NFL_TRY(parse_list(p, operand));
+    NFL_TRY(parse_members(p, operand));
     NFL_TRY(parse_apply(p, operand, negated ? NFL__TOKEN_NE : NFL__TOKEN_EQ, range_at));
     return parse_emit_ranges(p, operand, range_at, negated ? NFL__NODE_AND : NFL__NODE_OR, out);
 }
@@ -461,6 +534,16 @@ static nfl_status parse_family(parse_state *p, int v4, uint32_t *out)
     return parse_advance(p);
 }
 
+/* `text "10.1. https"`: every word stands in what some field shows. */
+static nfl_status parse_text(parse_state *p, uint32_t *out)
+{
+    NFL_TRY(parse_advance(p));
+    if (p->token.kind != NFL__TOKEN_WORD && p->token.kind != NFL__TOKEN_STRING)
+        return parse_fail(p, "the text to look for");
+    NFL_TRY(nfl__filter_add_text(p->filter, &p->token, out, p->err));
+    return parse_advance(p);
+}
+
 static int parse_is_number(const nfl__token *token)
 {
     uint32_t digits = 0;
@@ -509,6 +592,8 @@ static nfl_status parse_term(parse_state *p, uint32_t *out)
         return parse_exists(p, nfl__token_is(&p->token, "exists"), out);
     if (parse_token_is_one_of(&p->token, "ipv4", "inet") || parse_token_is_one_of(&p->token, "ipv6", "inet6"))
         return parse_family(p, parse_token_is_one_of(&p->token, "ipv4", "inet"), out);
+    if (nfl__token_is(&p->token, "text"))
+        return parse_text(p, out);
     NFL_TRY(parse_operand_words(p, &operand, &found));
     if (found)
         return parse_comparison(p, &operand, out);
@@ -593,12 +678,12 @@ static nfl_status parse_or(parse_state *p, uint32_t *out)
     return last == first ? NFL_OK : nfl__filter_add_node(p->filter, NFL__NODE_OR, first, out, p->err);
 }
 
-nfl_status nfl__filter_parse(nfl_filter *filter, const char *text, nfl_usec now_us, int unscaled,
+nfl_status nfl__filter_parse(nfl_filter *filter, const char *text, const nfl_filter_opts *opts, int unscaled,
                              uint32_t *root, nfl_error *err)
 {
     if (strnlen(text, PARSE_MAX_TEXT + 1) > PARSE_MAX_TEXT)
         return nfl__fail(err, NFL_E_LIMIT, PARSE_MAX_TEXT, "filter is longer than %u bytes", PARSE_MAX_TEXT);
-    parse_state p = {.filter = filter, .text = text, .now_us = now_us, .unscaled = unscaled, .err = err};
+    parse_state p = {.filter = filter, .text = text, .opts = opts, .unscaled = unscaled, .err = err};
     NFL_TRY(parse_advance(&p));
     if (p.token.kind == NFL__TOKEN_END)
         return nfl__filter_add_node(filter, NFL__NODE_ANY, 0, root, err);

@@ -35,7 +35,8 @@ typedef struct select_test {
     const nfl__range *ranges;
     uint32_t range_count;
     uint8_t test, type;
-    uint64_t mask;
+    const nfl_filter *filter;
+    const nfl__filter_leaf *leaf;
 } select_test;
 
 void nfl__filter_scratch_free(nfl__filter_scratch *scratch)
@@ -154,9 +155,9 @@ static uint64_t select_word(const select_test *test, uint32_t row, uint32_t n, c
 static int select_value(const select_test *test, const void *value)
 {
     nfl__key key = nfl__key_at(test->type, value, test->column->width);
-    if (test->test == NFL__TEST_MASK)
-        return (key.low & test->mask) == test->mask;
-    return nfl__ranges_contain(test->ranges, test->range_count, key);
+    if (test->test == NFL__TEST_RANGES)
+        return nfl__ranges_contain(test->ranges, test->range_count, key);
+    return nfl__leaf_test(test->filter, test->leaf, key);
 }
 
 /* Row by row, those of interest only. */
@@ -364,7 +365,7 @@ static nfl_status select_leaf(const select_run *run, const nfl__filter_leaf *lea
 {
     NFL_TRY(nfl__source_need(run->source, leaf->reads, run->err));
     select_test test = {
-        NULL, nfl__leaf_ranges(run->filter, leaf), leaf->range_count, leaf->test, leaf->type, leaf->mask};
+        NULL, nfl__leaf_ranges(run->filter, leaf), leaf->range_count, leaf->test, leaf->type, run->filter, leaf};
     if (leaf->test == NFL__TEST_FIELD)
         NFL_TRY(nfl__source_need(run->source, run->filter->leaves[leaf->other].reads, run->err));
     if (leaf->derived || leaf->test == NFL__TEST_FIELD ||

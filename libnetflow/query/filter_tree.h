@@ -9,6 +9,8 @@
  * A comparison of two fields (src_port = dst_port) is a leaf on the first, which names a second leaf without node
  * that tells where the other value comes from.
  *
+ * A search for text is a leaf per field searched, joined by or; the value is written as tables show it.
+ *
  * Invariants: the ranges of a leaf are normalized (ranges.h) and lie within the field's type; the depth of
  * the tree is at most NFL__FILTER_MAX_DEPTH, so walks may recurse; nothing changes after compilation.
  *
@@ -34,7 +36,7 @@ typedef struct nfl__filter_node {
     uint32_t sibling; /* next child of the same parent, or NFL__FILTER_NONE */
 } nfl__filter_node;
 
-enum { NFL__TEST_RANGES = 0, NFL__TEST_MASK = 1, NFL__TEST_EXISTS = 2, NFL__TEST_FIELD = 3 };
+enum { NFL__TEST_RANGES = 0, NFL__TEST_MASK = 1, NFL__TEST_EXISTS = 2, NFL__TEST_FIELD = 3, NFL__TEST_TEXT = 4 };
 
 /* TEST_FIELD: the outcomes of nfl__key_compare() that match. */
 enum { NFL__ORDER_LESS = 1, NFL__ORDER_EQUAL = 2, NFL__ORDER_GREATER = 4 };
@@ -46,6 +48,8 @@ typedef struct nfl__filter_leaf {
     uint32_t range_count; /* 0: never true */
     uint32_t other;       /* TEST_FIELD: index of the leaf that stands for the other field */
     uint32_t offset;      /* in nfl_flow; 0 for derived fields */
+    uint32_t word_at;     /* TEST_TEXT: first character in `words` */
+    uint32_t word_len;    /* at least 1 */
     uint8_t field;        /* NFL_FIELD_* */
     uint8_t type;         /* NFL_TYPE_* */
     uint8_t width;        /* bytes of a value */
@@ -64,6 +68,8 @@ struct nfl_filter {
     size_t leaf_count, leaf_capacity;
     nfl__range *ranges;
     size_t range_count, range_capacity;
+    char *words; /* searched for by `text`, in lower case, one behind the other */
+    size_t word_count, word_capacity; /* characters */
     nfl_usec from_us, to_us; /* window; 0 = open */
     uint64_t reads;          /* union over the leaves */
     uint32_t root;           /* index of a node */
@@ -71,6 +77,7 @@ struct nfl_filter {
     uint32_t max_ranges;     /* of one leaf */
     uint32_t max_nodes;      /* limit on nodes and leaves together */
     uint32_t max_values;     /* limit on ranges */
+    uint32_t listed;         /* of these, out of named lists */
     int only_window;         /* all flows of the window match */
 };
 
@@ -85,11 +92,16 @@ static inline int nfl__leaf_test_order(const nfl__filter_leaf *leaf, nfl__key ke
     return leaf->orders >> (nfl__key_compare(key, other) + 1) & 1;
 }
 
-/* A value's key against a leaf other than those. Addresses are tested by ranges only. */
+/* filter_text.c: does the value's text have the leaf's word in it? */
+int nfl__leaf_test_text(const nfl_filter *filter, const nfl__filter_leaf *leaf, nfl__key key);
+
+/* A value's key against a leaf other than those that compare fields. Addresses are tested by ranges and text only. */
 static inline int nfl__leaf_test(const nfl_filter *filter, const nfl__filter_leaf *leaf, nfl__key key)
 {
     if (leaf->test == NFL__TEST_RANGES)
         return nfl__ranges_contain(nfl__leaf_ranges(filter, leaf), leaf->range_count, key);
+    if (leaf->test == NFL__TEST_TEXT)
+        return nfl__leaf_test_text(filter, leaf, key);
     return leaf->test == NFL__TEST_EXISTS || (key.low & leaf->mask) == leaf->mask;
 }
 

@@ -62,7 +62,7 @@ static zone_answer zone_leaf(const nfl_filter *filter, const nfl__filter_leaf *l
         return answer;
     if (leaf->test == NFL__TEST_RANGES)
         return zone_ranges(filter, leaf, zones);
-    if (zone->min != zone->max) /* flags: the extremes tell nothing about the bits between */
+    if (leaf->test == NFL__TEST_TEXT || zone->min != zone->max) /* the extremes tell nothing about letters or bits between */
         return zone_unsure;
     answer.may_be_true = (zone->min & leaf->mask) == leaf->mask;
     answer.may_be_false = zone->has_null || !answer.may_be_true;

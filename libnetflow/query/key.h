@@ -42,10 +42,25 @@ static inline nfl__key nfl__key_time(nfl_usec time_us)
     return nfl__key_number((uint64_t)time_us ^ NFL__KEY_SIGN);
 }
 
+static inline nfl_usec nfl__key_to_time(nfl__key key)
+{
+    return (nfl_usec)(key.low ^ NFL__KEY_SIGN);
+}
+
 static inline nfl__key nfl__key_ip(const nfl_ip *ip)
 {
     nfl__key key = {nfl__load_be64(ip->b), nfl__load_be64(ip->b + 8)};
     return key;
+}
+
+static inline nfl_ip nfl__key_to_ip(nfl__key key)
+{
+    nfl_ip ip;
+    for (unsigned i = 0; i < 8; i++) {
+        ip.b[i] = (uint8_t)(key.high >> (56 - 8 * i));
+        ip.b[8 + i] = (uint8_t)(key.low >> (56 - 8 * i));
+    }
+    return ip;
 }
 
 /* Key of a number or time held as 64 bits (as nfl__value_u64() gives it). */

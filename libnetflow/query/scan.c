@@ -11,7 +11,8 @@ nfl_status nfl__scan_open(nfl__scan *scan, const nfl__plan *plan, uint64_t reads
                           const nfl__scannable *store, nfl_error *err)
 {
     const nfl_query *query = &plan->query;
-    NFL_OPTS(nfl_filter_opts, opts, .alloc = alloc, .now_us = query->now_us);
+    NFL_OPTS(nfl_filter_opts, opts, .alloc = alloc, .now_us = query->now_us,
+             .list = query->filter_list, .list_ctx = query->filter_list_ctx);
     scan->unscaled = plan->unscaled;
     scan->cancel = query->cancel;
     scan->reads = reads | scan_totals;

@@ -260,7 +260,7 @@ static nfl_status table_read(table_reader *reader, const char *text, size_t len,
     reader->next_line = 1;
     while ((status = table_read_row(reader, err)) == NFL_OK) {
         nfl_element element;
-        table_cell name;
+        table_cell name = {0};
         if (table_is_void(reader) || (first && (first = 0, table_read_titles(reader))))
             continue;
         status = table_read_element(reader, &element, &name, err);

@@ -48,9 +48,14 @@ static size_t ip_format_v4(const nfl_ip *ip, char *text)
 {
     size_t len = 0;
     for (unsigned i = 12; i < 16; i++) {
+        unsigned octet = ip->b[i];
         if (len)
             text[len++] = '.';
-        len += nfl__text_number(text + len, ip->b[i], 1);
+        if (octet >= 100)
+            text[len++] = (char)('0' + octet / 100);
+        if (octet >= 10)
+            text[len++] = (char)('0' + octet / 10 % 10);
+        text[len++] = (char)('0' + octet % 10);
     }
     return len;
 }
@@ -90,9 +95,12 @@ static size_t ip_format_v6(const nfl_ip *ip, char *text)
 
 size_t nfl_ip_format(const nfl_ip *ip, char *dst, size_t cap)
 {
-    char text[NFL_IP_TEXT_SIZE];
-    size_t len = nfl_ip_is_v4(ip) ? ip_format_v4(ip, text) : ip_format_v6(ip, text);
-    return nfl__text_copy(dst, cap, text, len);
+    char text[NFL_IP_TEXT_SIZE], *own = cap >= sizeof text ? dst : text;
+    size_t len = nfl_ip_is_v4(ip) ? ip_format_v4(ip, own) : ip_format_v6(ip, own);
+    if (own == text)
+        return nfl__text_copy(dst, cap, text, len);
+    own[len] = 0;
+    return len;
 }
 
 static int ip_hex_digit(char c)

@@ -157,6 +157,14 @@ static uint8_t service_main_proto(const service_row *row)
     return service_protos[row->bits >> SERVICE_MAIN_SHIFT & SERVICE_MAIN_MASK];
 }
 
+/* Names of protocols and services are so short that a call of memcpy would take longer. */
+static size_t app_append(char *text, size_t len, const char *name)
+{
+    while (*name)
+        text[len++] = *name++;
+    return len;
+}
+
 /* "https", of a transport that is not the service's main one "dns/tcp", without name "tcp/33001"; of a protocol
  * without ports "icmp", or "rdp/0" where a service has the same name. */
 size_t nfl_app_format(uint32_t app, char *dst, size_t cap)
@@ -166,20 +174,23 @@ size_t nfl_app_format(uint32_t app, char *dst, size_t cap)
     const service_row *service = service_find_port(service_bit(proto), port);
     const char *proto_name = nfl_proto_name(proto);
     char number[4], text[NFL_VALUE_TEXT_SIZE];
+    size_t len = 0;
     if (!proto_name) {
-        snprintf(number, sizeof number, "%u", proto);
+        number[nfl__text_number(number, proto, 1)] = 0;
         proto_name = number;
     }
-    int len;
-    if (service && service_main_proto(service) == proto)
-        len = snprintf(text, sizeof text, "%s", service_text(service));
-    else if (service)
-        len = snprintf(text, sizeof text, "%s/%s", service_text(service), proto_name);
-    else if (port || proto_name == number || service_find_name(SERVICE_TRANSPORTS, proto_name, strlen(proto_name)))
-        len = snprintf(text, sizeof text, "%s/%u", proto_name, port);
-    else
-        len = snprintf(text, sizeof text, "%s", proto_name);
-    return nfl__text_copy(dst, cap, text, (size_t)len);
+    if (service)
+        len = app_append(text, len, service_text(service));
+    if (!service || service_main_proto(service) != proto) {
+        if (service)
+            text[len++] = '/';
+        len = app_append(text, len, proto_name);
+    }
+    if (!service && (port || proto_name == number || service_find_name(SERVICE_TRANSPORTS, proto_name, strlen(proto_name)))) {
+        text[len++] = '/';
+        len += nfl__text_number(text + len, port, 1);
+    }
+    return nfl__text_copy(dst, cap, text, len);
 }
 
 /* A decimal number 0..most that fills the text, or -1. */

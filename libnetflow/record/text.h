@@ -31,18 +31,30 @@ static inline int nfl__text_is(const char *word, const char *name, size_t len)
     return i == len && word[i] == 0;
 }
 
+/* The two digits of a number below 100. */
+static inline void nfl__text_two_digits(char *dst, unsigned value)
+{
+    dst[0] = (char)('0' + value / 10);
+    dst[1] = (char)('0' + value % 10);
+}
+
 /* Write value in decimal, with zeros in front up to `digits` (at most 20); no NUL. Returns the length. Exports write
- * millions of numbers: four times as fast as snprintf. */
+ * millions of numbers: several times as fast as snprintf. */
 static inline size_t nfl__text_number(char *dst, uint64_t value, size_t digits)
 {
     char reversed[20];
-    size_t len = 0;
-    do {
-        reversed[len++] = (char)('0' + value % 10);
-        value /= 10;
-    } while (value || len < digits);
-    for (size_t i = 0; i < len; i++)
-        dst[i] = reversed[len - 1 - i];
+    size_t at = sizeof reversed;
+    for (; value >= 100; value /= 100)
+        nfl__text_two_digits(reversed + (at -= 2), (unsigned)(value % 100));
+    if (value >= 10)
+        nfl__text_two_digits(reversed + (at -= 2), (unsigned)value);
+    else
+        reversed[--at] = (char)('0' + value);
+    while (sizeof reversed - at < digits)
+        reversed[--at] = '0';
+    size_t len = sizeof reversed - at;
+    for (size_t i = 0; i < len; i++) /* short: a call of memcpy would take longer */
+        dst[i] = reversed[at + i];
     return len;
 }
 

@@ -61,25 +61,24 @@ size_t nfl__time_write(nfl_usec time_us, char separator, const char *zone, char 
     time_date date = time_date_of(midnight / DAY_US);
     unsigned second = (unsigned)((time_us - midnight) / SECOND_US);
     unsigned micro = (unsigned)((time_us - midnight) % SECOND_US);
-    const struct {
-        unsigned value;
-        uint8_t digits;
-        char after;
-    } parts[] = {{date.year, 4, '-'},         {date.month, 2, '-'},       {date.day, 2, separator},
-                 {second / 3600, 2, ':'},     {second / 60 % 60, 2, ':'}, {second % 60, 2, '.'}};
-    char text[40];
-    size_t len = 0;
-    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
-        len += nfl__text_number(text + len, parts[i].value, parts[i].digits);
-        text[len++] = parts[i].after;
+    char text[40], *own = cap >= NFL_TIME_TEXT_SIZE ? dst : text;
+    nfl__text_two_digits(own, date.year / 100);
+    nfl__text_two_digits(own + 2, date.year % 100);
+    const unsigned parts[] = {date.month, date.day, second / 3600, second / 60 % 60, second % 60};
+    const char before[] = {'-', '-', separator, ':', ':'};
+    size_t len = 4;
+    for (size_t i = 0; i < sizeof before; i++, len += 3) {
+        own[len] = before[i];
+        nfl__text_two_digits(own + len + 1, parts[i]);
     }
-    if (micro % 1000)
-        len += nfl__text_number(text + len, micro, 6);
-    else
-        len += nfl__text_number(text + len, micro / 1000, 3);
-    for (; *zone; zone++)
-        text[len++] = *zone;
-    return nfl__text_copy(dst, cap, text, len);
+    own[len++] = '.';
+    len += micro % 1000 ? nfl__text_number(own + len, micro, 6) : nfl__text_number(own + len, micro / 1000, 3);
+    if (*zone)
+        own[len++] = *zone;
+    if (own == text)
+        return nfl__text_copy(dst, cap, text, len);
+    own[len] = 0;
+    return len;
 }
 
 size_t nfl_time_format(nfl_usec time_us, char *dst, size_t cap)
@@ -256,38 +255,49 @@ static int time_seconds(time_reader *r, nfl_usec *out)
     return 1;
 }
 
-/* +1h30m, -2d: from now. */
-static int time_offset(time_reader *r, nfl_usec now_us, nfl_usec *out)
+/* +1h30m, -2d: that long after or before a time. */
+static int time_offset(time_reader *r, nfl_usec base_us, nfl_usec *out)
 {
     int before = *r->p++ == '-';
     nfl_usec length;
     if (!time_units(r, &length))
         return 0;
-    if (before ? now_us < INT64_MIN + length : now_us > INT64_MAX - length)
+    if (before ? base_us < INT64_MIN + length : base_us > INT64_MAX - length)
         return 0;
-    *out = before ? now_us - length : now_us + length;
+    *out = before ? base_us - length : base_us + length;
     return 1;
 }
 
-static int time_word(const char *text, nfl_usec now_us, nfl_usec *out)
+/* len bytes: now, today, yesterday or tomorrow. */
+static int time_named(const char *name, size_t len, nfl_usec now_us, nfl_usec *out)
 {
     static const struct {
         char name[10];
         int8_t days;
     } words[] = {{"today", 0}, {"yesterday", -1}, {"tomorrow", 1}};
-    if (nfl__text_is("now", text, strlen(text))) {
+    if (nfl__text_is("now", name, len)) {
         *out = now_us;
         return 1;
     }
     if (now_us < TIME_FIRST_US || now_us > TIME_LAST_US) /* no day to speak of */
         return 0;
     for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
-        if (nfl__text_is(words[i].name, text, strlen(text))) {
+        if (nfl__text_is(words[i].name, name, len)) {
             *out = time_midnight(now_us) + words[i].days * DAY_US;
             return 1;
         }
     }
     return 0;
+}
+
+/* A name, and perhaps how long before or after it: now-15m, today+8h. */
+static int time_word(time_reader *r, nfl_usec now_us, nfl_usec *out)
+{
+    size_t len = strcspn(r->p, "+-");
+    if (!time_named(r->p, len, now_us, out))
+        return 0;
+    r->p += len;
+    return *r->p == 0 || time_offset(r, *out, out);
 }
 
 nfl_status nfl_time_parse(const char *text, nfl_usec now_us, nfl_usec *out, nfl_error *err)
@@ -302,9 +312,9 @@ nfl_status nfl_time_parse(const char *text, nfl_usec now_us, nfl_usec *out, nfl_
     else if (*text >= '0' && *text <= '9')
         good = time_seconds(&r, &time_us);
     else
-        good = time_word(text, now_us, &time_us);
+        good = time_word(&r, now_us, &time_us);
     if (!good)
-        return time_fail(&r, "a time: expected 2026-11-23T14:05:09Z, seconds since 1970, now, today or -2h", err);
+        return time_fail(&r, "a time: expected 2026-11-23T14:05:09Z, seconds since 1970, now, today, now-15m or -2h", err);
     *out = time_us;
     return NFL_OK;
 }

@@ -159,7 +159,7 @@ size_t nfl_value_format(const nfl_value *value, uint32_t form, char *dst, size_t
     uint8_t kind = value->kind < sizeof value_kinds / sizeof *value_kinds && value_kinds[value->kind].write
                        ? value->kind
                        : NFL_KIND_NUMBER;
-    char text[NFL_VALUE_TEXT_SIZE];
+    char room[NFL_VALUE_TEXT_SIZE], *text = cap >= sizeof room ? dst : room;
     int quotes = form == NFL_TEXT_JSON && value_kinds[kind].json_quotes;
     size_t len = value_kinds[kind].write(value, form, text + quotes);
     if (quotes) {
@@ -167,5 +167,8 @@ size_t nfl_value_format(const nfl_value *value, uint32_t form, char *dst, size_t
         text[len + 1] = '"';
         len += 2;
     }
-    return nfl__text_copy(dst, cap, text, len);
+    if (text == room)
+        return nfl__text_copy(dst, cap, room, len);
+    text[len] = 0;
+    return len;
 }

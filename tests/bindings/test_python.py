@@ -6,6 +6,7 @@ import pathlib
 import tempfile
 import unittest
 
+import arrow
 import netflow
 
 DATA = pathlib.Path(os.environ['NETFLOW_DATA'])
@@ -171,6 +172,49 @@ class Stores(unittest.TestCase):
             columns = store.query(columns='first,src,bytes').columns()
             self.assertEqual(list(columns), ['first', 'src', 'bytes'])
             self.assertEqual([len(c) for c in columns.values()], [164] * 3)
+
+    def test_results_are_arrow_streams(self):
+        self.fill()
+        with netflow.Store(self.path) as store:
+            for question in (dict(columns='first,duration,src,dst,src_port,proto,bytes,nat_src,app,src_mac'), dict(group_by='dst,app'),
+                             dict(filter='packets = 0')):
+                with self.subTest(question):
+                    kinds, columns, batches = arrow.read(store.query(**question))
+                    self.assertEqual(columns, store.query(**question).columns())
+                    self.assertEqual(sum(batches), len(columns[next(iter(kinds))]))
+            self.assertEqual(arrow.read(store.query(columns='first,duration,src,proto'))[0],
+                             {'first': 'tsu:UTC', 'duration': 'tDu', 'src': 'u', 'proto': 'C'})
+
+    def test_an_arrow_stream_takes_what_the_result_has_left(self):
+        self.fill()
+        with netflow.Store(self.path) as store:
+            result = store.query(columns='src', limit=30)
+            first = result._cursor.fetch(10)
+            stream = result.__arrow_c_stream__()
+            del result, stream  # never read
+            result = store.query(columns='src', limit=30)
+            rows = [row[0] for row in result._cursor.fetch(10)]
+            self.assertEqual(rows, [row[0] for row in first])
+            rows += arrow.read(result)[1]['src']
+            self.assertEqual(rows, store.query(columns='src', limit=30).columns()['src'])
+            self.assertEqual(list(result), [])
+            self.assertEqual(result.matched, 164)
+
+    def test_pyarrow_takes_results(self):
+        try:
+            import pyarrow
+        except ImportError:
+            self.skipTest('no pyarrow')
+        self.fill()
+        with netflow.Store(self.path) as store:
+            question = dict(columns='first,duration,src,bytes,nat_src')
+            table = pyarrow.RecordBatchReader.from_stream(store.query(**question)).read_all()
+            table.validate(full=True)
+            expected = store.query(**question).columns()
+            self.assertEqual(table.column('src').to_pylist(), expected['src'])
+            self.assertEqual([t.timestamp() for t in table.column('first').to_pylist()], [t.timestamp() for t in expected['first']])
+            self.assertEqual([d.total_seconds() for d in table.column('duration').to_pylist()], expected['duration'])
+            self.assertEqual(table.column('nat_src').null_count, 164)
 
     def test_windows_take_datetimes(self):
         with netflow.Store(self.path, create=True) as store:

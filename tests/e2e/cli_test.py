@@ -309,6 +309,24 @@ class Queries(Case):
             with self.subTest(text):
                 self.good('flows', '-s', self.store, text)
 
+    def test_a_list_in_a_file(self):
+        path = self.work / 'two hosts.txt'
+        path.write_text('# addresses\n10.0.0.66\r\n\n192.0.2.0/24 ; a network\n')
+        listed = self.good('flows', '-s', self.store, '--format', 'csv', f'ip in @"{path}"').out
+        self.assertEqual(listed, self.good('flows', '-s', self.store, '--format', 'csv', 'ip in [10.0.0.66, 192.0.2.0/24]').out)
+        self.assertGreater(listed.count('\n'), 2)
+        out = self.work / 'listed.ipfix'
+        self.good('export', '-s', self.store, '-o', out, f'ip in @"{path}"')
+        again = self.work / 'again'
+        self.good('import', '-s', again, out)
+        self.assertEqual(len(self.good('flows', '-s', again, '-n0', '--format', 'json').json()), listed.count('\n') - 1)
+
+    def test_text_is_found_wherever_it_is_shown(self):
+        rows = self.good('flows', '-s', self.store, '-n0', '--format', 'json').json()
+        found = self.good('flows', '-s', self.store, '-n0', '--format', 'json', 'text "HTTP 192.0.2"').json()
+        self.assertEqual(found, [row for row in rows if 'http' in row['app'] and any('192.0.2' in row[key] for key in ('src', 'dst', 'exporter'))])
+        self.assertTrue(found)
+
     def test_options_may_follow_the_filter(self):
         self.assertEqual(len(self.good('flows', 'dst port 53', '-s', self.store, '--format', 'json').json()), 10)
 
@@ -639,6 +657,13 @@ class Mistakes(Case):
         self.assertEqual(lines[1], '  dst port 53 and sauce ip 10.0.0.1')
         self.assertEqual(lines[2].index('^'), lines[1].index('sauce'))
         self.assertEqual(run.out, '')
+
+    def test_a_mistake_in_a_list_names_file_and_line(self):
+        path = self.work / 'bad.txt'
+        path.write_text('10.0.0.1\n# fine so far\n10.0.0.300\n')
+        self.bad(1, f"list '{str(path)[:40]}', line 3: found '10.0.0.300'", 'flows', '-s', self.store, f'src in @{path}')
+        self.bad(1, "list 'nowhere.txt': No such file or directory", 'flows', '-s', self.store, 'src in @nowhere.txt')
+        self.bad(1, "list '/': Is a directory", 'export', '-s', self.store, '-o', self.work / 'none.ipfix', 'src in @/')
 
     def test_the_caret_counts_characters(self):
         run = self.bad(1, 'filter', 'flows', '-s', self.store, '"\u00fc\u00fc" and', environment={'LC_ALL': 'C.UTF-8'})

@@ -2,6 +2,7 @@
 import json
 import os
 import pathlib
+import random
 import re
 import signal
 import socket
@@ -172,6 +173,84 @@ class Netflowd(unittest.TestCase):
             time.sleep(0.1)
         self.assertGreater(daemon.get('/api/status')['decoder']['bad_datagrams'], 0)
         daemon.stop()
+
+    def exported(self):
+        """The flows of the example capture as IPFIX messages, templates first: 164 flows."""
+        tool, store, path = BIN / 'netflow', self.work / 'exported', self.work / 'flows.ipfix'
+        subprocess.run([tool, 'import', '-s', store, TOP / 'examples/data/exports.pcap'], check=True, capture_output=True)
+        subprocess.run([tool, 'export', '-s', store, '-o', path], check=True, capture_output=True)
+        return path.read_bytes()
+
+    def connect(self, daemon):
+        connection = socket.create_connection(('127.0.0.1', int(re.search(r'tcp 127\.0\.0\.1:(\d+)', daemon.ready).group(1))))
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.addCleanup(connection.close)
+        return connection
+
+    def until(self, daemon, condition, what):
+        for _ in range(100):
+            status = daemon.get('/api/status')
+            if condition(status):
+                return status
+            time.sleep(0.1)
+        self.fail((what, status))
+
+    def test_ipfix_comes_over_tcp_in_any_pieces(self):
+        daemon = Daemon(self.store, '--tcp', '127.0.0.1:0')
+        self.addCleanup(daemon.process.kill)
+        data, sizes = self.exported(), random.Random(7)
+        first, second = self.connect(daemon), self.connect(daemon)
+        ends = {first: 0, second: 0}
+        while min(ends.values()) < len(data):  # both at once, in pieces of 1 byte up to several messages
+            for connection, at in ends.items():
+                size = sizes.choice([1, 2, 3, 15, 16, 17, 500, 1400, 5000])
+                connection.sendall(data[at:at + size])
+                ends[connection] = at + size
+        daemon.wait_for(2 * 164)
+        top, = daemon.get('/api/top', by='version')['rows']
+        self.assertEqual((top['bytes'], top['packets'], top['version']), (2 * 4391319, 2 * 1100, 10))
+        status = self.until(daemon, lambda s: s['tcp'][0]['connections'] == 2, 'two connections')
+        self.assertEqual(status['tcp'][0]['bytes'], 2 * len(data))
+        self.assertGreater(status['exporters'][0]['templates'], 0)
+        first.close()
+        status = self.until(daemon, lambda s: s['tcp'][0]['connections'] == 1, 'the end of one connection')
+        self.assertGreater(status['exporters'][0]['templates'], 0)
+        second.close()
+        status = self.until(daemon, lambda s: s['tcp'][0]['connections'] == 0, 'the end of the other')
+        self.assertEqual(status['exporters'], [], 'templates end with the last session')
+        self.assertEqual((status['tcp'][0]['accepted'], status['tcp'][0]['broken']), (2, 0))
+        self.assertEqual(daemon.stop(), 0)
+
+    def test_what_is_no_ipfix_ends_its_own_connection_only(self):
+        daemon = Daemon(self.store, '--tcp', '127.0.0.1:0')
+        self.addCleanup(daemon.process.kill)
+        data = self.exported()
+        good, bad, cut = self.connect(daemon), self.connect(daemon), self.connect(daemon)
+        good.sendall(data[:len(data) // 2])
+        bad.sendall(b'GET / HTTP/1.1\r\nHost: netflowd\r\n\r\n')
+        bad.settimeout(20)
+        try:
+            self.assertEqual(bad.recv(1), b'')
+        except ConnectionResetError:
+            pass
+        cut.sendall(data[:1000])
+        cut.close()
+        status = self.until(daemon, lambda s: s['tcp'][0]['broken'] == 2, 'two broken connections')
+        self.assertEqual(status['tcp'][0]['connections'], 1)
+        good.sendall(data[len(data) // 2:])
+        self.until(daemon, lambda s: s['decoder']['flows'] >= 164, 'the flows of the good connection')
+        self.assertEqual(daemon.stop(), 0)
+
+    def test_sigterm_takes_in_what_tcp_has_brought(self):
+        daemon = Daemon(self.store, '--tcp', '127.0.0.1:0')
+        self.addCleanup(daemon.process.kill)
+        connection = self.connect(daemon)
+        connection.sendall(self.exported())
+        self.assertEqual(daemon.stop(), 0)
+        again = Daemon(self.store)
+        self.addCleanup(again.process.kill)
+        again.wait_for(164)
+        self.assertEqual(again.stop(), 0)
 
     def test_wrong_questions_are_answered_clearly(self):
         daemon = self.start()

@@ -1,4 +1,4 @@
-/* Any text is a filter or an error whose column lies in it; a filter gives the same answer for a flow as a row
+/* Any text is a filter or an error whose column lies in it; what follows its NUL is the list behind every @name. A filter gives the same answer for a flow as a row
  * and as columns, and never excludes by zones a block with a match. */
 #include "column_source.h"
 #include "query/filter_plan.h"
@@ -41,9 +41,25 @@ static void compare(const nfl_filter *filter, const nfl_flow *flows, uint64_t se
     source->ops->free(source);
 }
 
+typedef struct named_list {
+    const char *text;
+    size_t len;
+} named_list;
+
+static nfl_status give_list(void *ctx, const char *name, const char **text, size_t *len, nfl_error *err)
+{
+    named_list *list = ctx;
+    (void)name;
+    (void)err;
+    *text = list->text;
+    *len = list->len;
+    return NFL_OK;
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    NFL_OPTS(nfl_filter_opts, opts, .now_us = INT64_C(1795440000000000));
+    named_list list = {NULL, 0};
+    NFL_OPTS(nfl_filter_opts, opts, .now_us = INT64_C(1795440000000000), .list = give_list, .list_ctx = &list);
     nfl_flow flows[FLOWS];
     test_random random = {size};
     nfl_filter *filter = NULL;
@@ -52,6 +68,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     check(text != NULL);
     memcpy(text, data, size);
     text[size] = 0;
+    if (strlen(text) < size) {
+        list.len = size - strlen(text) - 1;
+        list.text = test_exact(data + size - list.len, list.len);
+    }
     for (size_t i = 0; i < FLOWS; i++)
         test_flow(&random, &flows[i]);
     nfl_status status = nfl_filter_new(text, &opts, &filter, &err);
@@ -61,6 +81,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (filter)
         compare(filter, flows, size);
     nfl_filter_free(filter);
+    free((void *)(uintptr_t)list.text);
     free(text);
     return 0;
 }

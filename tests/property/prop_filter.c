@@ -11,15 +11,18 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { FLOWS = 400, ROUNDS = 1500, TEXT = 16384, NODES = 64, LIST = 6 };
+enum { FLOWS = 400, ROUNDS = 1500, TEXT = 16384, NODES = 64, LIST = 6, WORD = 12 };
+
+#define NOW INT64_C(1795442400000000) /* some flows are earlier, some later */
 
 /* An expression and its text grow together. */
 typedef struct expression {
-    enum { EXPR_COMPARE, EXPR_EXISTS, EXPR_MASK, EXPR_IN, EXPR_FIELDS, EXPR_NOT, EXPR_AND, EXPR_OR } kind;
+    enum { EXPR_COMPARE, EXPR_EXISTS, EXPR_MASK, EXPR_IN, EXPR_FIELDS, EXPR_RECENT, EXPR_TEXT, EXPR_NOT, EXPR_AND, EXPR_OR } kind;
     uint32_t field, other;
     nfl_value list[LIST];
     const char *sign;
     nfl_value value;
+    char word[WORD + 1];
     int left, right;
 } expression;
 
@@ -30,6 +33,8 @@ typedef struct generator {
     int node_count;
     char text[TEXT];
     size_t len;
+    char lists[TEXT]; /* texts of the named lists, each with its NUL; a list's name is the place where its text begins */
+    size_t lists_len;
 } generator;
 
 static void emit(generator *g, const char *text)
@@ -53,22 +58,31 @@ static const uint32_t fields[] = {
     NFL_FIELD_DOMAIN, NFL_FIELD_VERSION,  NFL_FIELD_SRC_MAC,  NFL_FIELD_DURATION, NFL_FIELD_BPS,
     NFL_FIELD_PPS,    NFL_FIELD_BPP,      NFL_FIELD_TOS};
 
+/* now-15us, now +15us, now - 15us; in named lists without spaces, as written in a filter. */
+static void format_relative(generator *g, nfl_usec time_us, const char *space, char *text, size_t room)
+{
+    int before = time_us < NOW;
+    uint64_t length = before ? (uint64_t)NOW - (uint64_t)time_us : (uint64_t)time_us - (uint64_t)NOW;
+    const char *front = test_chance(&g->random, 60) ? space : "", *behind = test_chance(&g->random, 50) ? front : "";
+    snprintf(text, room, "now%s%c%s%lluus", front, before ? '-' : '+', behind, (unsigned long long)length);
+}
+
+static void format_value(generator *g, const nfl_value *value, const char *space, char *text, size_t room)
+{
+    if (value->kind == NFL_KIND_TIME && test_chance(&g->random, 50))
+        format_relative(g, (nfl_usec)value->u64, space, text, room);
+    else if (value->type == NFL_TYPE_IP || value->kind == NFL_KIND_TIME || value->kind == NFL_KIND_MAC)
+        nfl_value_format(value, NFL_TEXT_PLAIN, text, room);
+    else if (value->kind == NFL_KIND_DURATION)
+        snprintf(text, room, "%lluus", (unsigned long long)value->u64);
+    else
+        snprintf(text, room, "%llu", (unsigned long long)value->u64);
+}
+
 static void emit_value(generator *g, const nfl_value *value)
 {
     char text[NFL_VALUE_TEXT_SIZE];
-    if (value->type == NFL_TYPE_IP)
-        nfl_ip_format(&value->ip, text, sizeof text);
-    else if (value->kind == NFL_KIND_TIME)
-        nfl_value_format(value, NFL_TEXT_PLAIN, text, sizeof text);
-    else if (value->kind == NFL_KIND_DURATION)
-        snprintf(text, sizeof text, "%lluus", (unsigned long long)value->u64);
-    else if (value->kind == NFL_KIND_MAC)
-        snprintf(text, sizeof text, "%02llx:%02llx:%02llx:%02llx:%02llx:%02llx",
-                 (unsigned long long)(value->u64 >> 40), (unsigned long long)(value->u64 >> 32 & 255),
-                 (unsigned long long)(value->u64 >> 24 & 255), (unsigned long long)(value->u64 >> 16 & 255),
-                 (unsigned long long)(value->u64 >> 8 & 255), (unsigned long long)(value->u64 & 255));
-    else
-        snprintf(text, sizeof text, "%llu", (unsigned long long)value->u64);
+    format_value(g, value, " ", text, sizeof text);
     emit(g, text);
 }
 
@@ -102,18 +116,79 @@ static uint32_t pick_other(generator *g, uint32_t field)
     }
 }
 
+static nfl_status list_of(void *ctx, const char *name, const char **text, size_t *len, nfl_error *err)
+{
+    generator *g = ctx;
+    *text = g->lists + strtoul(name, NULL, 10);
+    *len = strlen(*text);
+    (void)err;
+    return NFL_OK;
+}
+
+/* A list apart from the filter's text. */
+static void generate_named_list(generator *g, expression *node)
+{
+    static const char *const ends[] = {"\n", "\r\n", " # comment\n", "\n\n; comment\n"};
+    char text[NFL_VALUE_TEXT_SIZE];
+    snprintf(text, sizeof text, test_chance(&g->random, 50) ? " @%zu" : " @'%zu'", g->lists_len);
+    emit(g, text);
+    for (int i = 0; i < LIST; i++) {
+        node->list[i] = pick_value(g, node->field);
+        format_value(g, &node->list[i], "", text, sizeof text);
+        int wrote = snprintf(g->lists + g->lists_len, TEXT - g->lists_len, "%s%s", text, pick(g, ends, 4));
+        if ((g->lists_len += (size_t)wrote) + 1 >= TEXT)
+            abort();
+    }
+    g->lists_len++;
+}
+
 static int generate_list(generator *g, expression *node)
 {
     node->kind = EXPR_IN;
     node->sign = test_chance(&g->random, 50) ? "in" : "not in";
     emit(g, node->sign);
+    if (test_chance(&g->random, 50)) {
+        generate_named_list(g, node);
+        return add_node(g, *node);
+    }
     emit(g, " [");
     for (int i = 0; i < LIST; i++) {
         node->list[i] = pick_value(g, node->field);
         emit_value(g, &node->list[i]);
-        emit(g, i == LIST - 1 ? "]" : test_chance(&g->random, 50) ? ", " : " ");
+        emit(g, i == LIST - 1 ? "]" : test_chance(&g->random, 50) || node->value.kind == NFL_KIND_TIME ? ", " : " ");
     }
     return add_node(g, *node);
+}
+
+/* in last 15us: reaches back to some flow. */
+static int generate_recent(generator *g, expression *node)
+{
+    char text[NFL_VALUE_TEXT_SIZE];
+    node->kind = EXPR_RECENT;
+    node->sign = test_chance(&g->random, 50) ? "in" : "not in";
+    if ((nfl_usec)node->value.u64 > NOW)
+        node->value.u64 = (uint64_t)NOW;
+    snprintf(text, sizeof text, "%s last %lluus", node->sign, (unsigned long long)NOW - node->value.u64);
+    emit(g, text);
+    return add_node(g, *node);
+}
+
+static const uint32_t shown[] = {NFL_FIELD_SRC, NFL_FIELD_DST,      NFL_FIELD_SRC_PORT, NFL_FIELD_DST_PORT, NFL_FIELD_PROTO,   NFL_FIELD_APP,
+                                 NFL_FIELD_EXPORTER, NFL_FIELD_NAT_SRC, NFL_FIELD_NAT_DST, NFL_FIELD_SRC_MAC, NFL_FIELD_DST_MAC};
+
+/* text "1.2": a piece of what some flow shows. */
+static int generate_text(generator *g)
+{
+    expression node = {.kind = EXPR_TEXT};
+    char text[NFL_VALUE_TEXT_SIZE];
+    nfl_value value = pick_value(g, shown[test_below(&g->random, sizeof shown / sizeof *shown)]);
+    size_t len = nfl_value_format(&value, NFL_TEXT_HUMAN, text, sizeof text), start = test_below(&g->random, len);
+    snprintf(node.word, sizeof node.word, "%.*s", (int)(1 + test_below(&g->random, WORD)), text + start);
+    emit(g, "text '");
+    for (const char *c = node.word; *c; c++)
+        emit(g, (char[]){test_chance(&g->random, 20) && *c >= 'a' && *c <= 'z' ? (char)(*c - 0x20) : *c, 0});
+    emit(g, "'");
+    return add_node(g, node);
 }
 
 static int generate_leaf(generator *g)
@@ -122,6 +197,8 @@ static int generate_leaf(generator *g)
     expression node = {.kind = EXPR_COMPARE,
                        .field = fields[test_below(&g->random, sizeof fields / sizeof *fields)]};
     const char *name = nfl__field_row(node.field)->name;
+    if (test_chance(&g->random, 10))
+        return generate_text(g);
     if (test_chance(&g->random, 8)) {
         node.kind = EXPR_EXISTS;
         emit(g, "exists ");
@@ -134,6 +211,8 @@ static int generate_leaf(generator *g)
     emit(g, " ");
     if (test_chance(&g->random, 15))
         return generate_list(g, &node);
+    if (node.value.kind == NFL_KIND_TIME && test_chance(&g->random, 30))
+        return generate_recent(g, &node);
     if (test_chance(&g->random, 15)) {
         node.kind = EXPR_FIELDS;
         node.other = pick_other(g, node.field);
@@ -188,9 +267,24 @@ static int is_listed(const expression *node, const nfl_value *value)
     return 0;
 }
 
+static int shows(const expression *node, const nfl_flow *flow)
+{
+    for (size_t i = 0; i < sizeof shown / sizeof *shown; i++) {
+        nfl_value value = {.struct_size = sizeof value};
+        char text[NFL_VALUE_TEXT_SIZE];
+        nfl_flow_get(flow, shown[i], &value);
+        nfl_value_format(&value, NFL_TEXT_HUMAN, text, sizeof text);
+        if (value.present && strcasestr(text, node->word))
+            return 1;
+    }
+    return 0;
+}
+
 static int evaluate_leaf(const expression *node, const nfl_flow *flow)
 {
     nfl_value value = {.struct_size = sizeof value};
+    if (node->kind == EXPR_TEXT)
+        return shows(node, flow);
     nfl_flow_get(flow, node->field, &value);
     if (!value.present || node->kind == EXPR_EXISTS)
         return value.present;
@@ -198,6 +292,8 @@ static int evaluate_leaf(const expression *node, const nfl_flow *flow)
         return (value.u64 & node->value.u64) == node->value.u64;
     if (node->kind == EXPR_IN)
         return is_listed(node, &value) == (node->sign[0] == 'i');
+    if (node->kind == EXPR_RECENT)
+        return ((nfl_usec)value.u64 >= (nfl_usec)node->value.u64 && (nfl_usec)value.u64 <= NOW) == (node->sign[0] == 'i');
     nfl_value other = node->value;
     if (node->kind == EXPR_FIELDS && (nfl_flow_get(flow, node->other, &other), !other.present))
         return 0;
@@ -274,10 +370,11 @@ static void test_rows_columns_and_zones_agree(void)
     for (unsigned round = 0; round < ROUNDS; round++) {
         nfl_filter *filter = NULL;
         nfl_error err = {0};
+        NFL_OPTS(nfl_filter_opts, opts, .now_us = NOW, .list = list_of, .list_ctx = &g);
         g.node_count = 0;
-        g.len = 0;
+        g.len = g.lists_len = 0;
         int root = generate(&g, 4);
-        if (nfl_filter_new(g.text, NULL, &filter, &err) != NFL_OK) {
+        if (nfl_filter_new(g.text, &opts, &filter, &err) != NFL_OK) {
             fail(&g, seed, err.message);
             return;
         }

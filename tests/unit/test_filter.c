@@ -91,12 +91,42 @@ static void make_flows(nfl_flow flows[FLOWS])
     flows[4].present = 0;
 }
 
+static const struct {
+    const char *name, *text;
+} lists[] = {
+    {"hosts", "# two of them\n10.1.2.3\n\n2001:db8::/32 ; and a network\n"},
+    {"windows", "\t172.16.0.0/12 \r\n  10.0.0.53\r\n"},
+    {"no end", "443\ndomain"},
+    {"none", "# nothing\n;\n \n"},
+    {"empty", ""},
+    {"wrong/3", "10.1.2.3\n\n10.1.2.300 # out of range\n"},
+    {"long/1", "1111111111111111111111111111111111111111111111111111111111111111111111111111111111111\n"},
+    {"days", "2026-11-23T10:01Z\n2026-11-23 09:00\nnow-1m"},
+};
+
+/* Hands out exact copies and holds one at a time, so that ASan sees whoever reads one byte too far or too late. */
+static nfl_status list_of(void *ctx, const char *name, const char **text, size_t *len, nfl_error *err)
+{
+    char **held = ctx;
+    for (size_t i = 0; i < sizeof lists / sizeof *lists; i++) {
+        if (strcmp(lists[i].name, name) != 0)
+            continue;
+        free(*held);
+        *text = *held = test_exact(lists[i].text, *len = strlen(lists[i].text));
+        return NFL_OK;
+    }
+    snprintf(err->message, sizeof err->message, "nobody knows it");
+    return NFL_E_NOT_FOUND;
+}
+
 static nfl_status compile(const char *text, nfl_filter **out, nfl_error *err)
 {
-    NFL_OPTS(nfl_filter_opts, opts, .now_us = TEN + 60 * SECOND);
+    char *held = NULL;
+    NFL_OPTS(nfl_filter_opts, opts, .now_us = TEN + 60 * SECOND, .list = list_of, .list_ctx = &held);
     char *copy = test_exact(text, strlen(text) + 1);
     nfl_status status = nfl_filter_new(copy, &opts, out, err);
     free(copy);
+    free(held);
     return status;
 }
 
@@ -274,6 +304,54 @@ static const struct {
     {"last < -1h", V6},
     {"received 1795428000", ALL},
     {"first < now", ALL & ~DNS},
+    {"first > now - 59s", DNS},
+    {"first >= now-1m", ALL & ~V6},
+    {"first >= NOW -1m", ALL & ~V6},
+    {"start < now - 1h and tcp", V6},
+    {"first = today + 10h", WEB | PING | BARE},
+    {"first = 2026-11-23 + 10h", WEB | PING | BARE},
+    {"first = 2026-11-23T10:01Z - 60", WEB | PING | BARE},
+    {"first in (now - 1m, now)", ALL & ~V6},
+    {"first in (2026-11-23T10:01Z -1m now)", ALL & ~V6},
+    {"first in last 60s", ALL & ~V6},
+    {"start in last 1h and tcp", WEB},
+    {"first in last 2h", ALL},
+    {"first not in last 60s", V6},
+    {"last in last 2h", ALL & ~BARE},
+    {"last in last 1m", WEB | DNS | PING},
+    /* named lists */
+    {"src in @hosts", WEB | DNS | V6},
+    {"ip in @hosts", WEB | DNS | V6 | PING},
+    {"src not in @hosts", PING},
+    {"not src in @hosts", PING | BARE},
+    {"ip in @windows", DNS | PING},
+    {"ip in @'windows' and udp", DNS},
+    {"src and dst ip in @hosts", V6},
+    {"port in @'no end'", WEB | DNS},
+    {"src in @none", 0},
+    {"first in @days", ALL},
+    {"src not in @empty", ALL & ~BARE},
+    {"port not in @none", WEB | DNS | V6},
+    /* text */
+    {"text 10.1.2.3", WEB | DNS | PING},
+    {"text 10.1.", WEB | DNS | PING},
+    {"text '.53'", DNS},
+    {"text 2001:DB8", V6 | BARE}, /* BARE by its exporter */
+    {"text 44", WEB},
+    {"text https", WEB},
+    {"text HTTP", WEB},
+    {"text icmp", PING},
+    {"text cp", WEB | V6},
+    {"text '10.1.2 https'", WEB},
+    {"text ' https\t10.1.2 '", WEB},
+    {"text '10.1.2 icmp udp'", 0},
+    {"text aa:bb", WEB},
+    {"not text 10.1.2.3", V6 | BARE},
+    {"text 192.0.2.1", ALL & ~BARE}, /* the exporter */
+    {"text '\"'", 0},
+    {"text \"caf\xc3\xa9\"", 0},
+    {"text tcp text 80", WEB | V6},
+    {"text text", 0},
     /* two fields */
     {"src_port > dst_port", WEB | DNS | V6},
     {"src port <= dst port", 0},
@@ -373,8 +451,27 @@ static const struct {
     {"src or dst in 3", 4, "found 'or', a value expected for 'src'"},
     {"src or dst", 4, "a value expected for 'src'"},
     {"port 90-80", 5, "a number"},
-    {"port in", 7, "'(' or '[' and a list expected"},
-    {"port in 80", 8, "'(' or '[' and a list expected"},
+    {"port in", 7, "'(' or '[' and a list, or '@' and its name, expected"},
+    {"port in 80", 8, "'(' or '[' and a list"},
+    {"port in last 2h", 8, "found 'last', '(' or '['"},
+    {"port = @hosts", 7, "found '@'"},
+    {"src in @", 8, "the name of a list expected"},
+    {"src in @''", 8, "1 to 255 bytes"},
+    {"src in @wrong/3", 8, "list 'wrong/3', line 3: found '10.1.2.300', an address or prefix such as"},
+    {"port in @hosts", 9, "list 'hosts', line 2: found '10.1.2.3', a number expected for 'port'"},
+    {"tcp and src in @long/1", 16, "list 'long/1', line 1: found"},
+    {"first > now - ", 14, "the text ends, a value expected for 'time'"},
+    {"first > now -", 13, "the text ends, a value expected for 'time'"},
+    {"first > now - tcp", 14, "found 'tcp', a duration"},
+    {"first > now -x", 13, "found 'x', a duration"},
+    {"first in last", 13, "the text ends, a value"},
+    {"first in last week", 14, "found 'week', a duration"},
+    {"first > now - 292000000h - 1h", 25, "found '-'"},
+    {"text", 4, "the text ends, the text to look for expected"},
+    {"text and", 5, "found 'and', the text to look for expected"},
+    {"text ''", 5, "found no letter or digit"},
+    {"tcp text '  '", 9, "found no letter or digit"},
+    {"texd 1", 0, "did you mean 'text'"},
     {"port in ()", 9, "a value expected"},
     {"port in (80,", 12, "a value expected"},
     {"port in (80]", 11, "')' expected"},
@@ -468,6 +565,84 @@ static void test_relative_times_need_a_now(void)
     CU_ASSERT_EQUAL(err.offset, 16);
     CU_ASSERT_EQUAL(nfl_filter_new("first > 2026-11-23", NULL, &filter, &err), NFL_OK);
     nfl_filter_free(filter);
+}
+
+static void test_last_needs_a_now(void)
+{
+    nfl_filter *filter = NULL;
+    nfl_error err;
+    CU_ASSERT_EQUAL(nfl_filter_new("first in last 2h", NULL, &filter, &err), NFL_E_SYNTAX);
+    CU_ASSERT_EQUAL(err.offset, 9);
+    CU_ASSERT_EQUAL(nfl_filter_new("first > now - 2h", NULL, &filter, &err), NFL_E_SYNTAX);
+    CU_ASSERT_EQUAL(err.offset, 8);
+}
+
+static void test_times_out_of_range_are_refused(void)
+{
+    static const struct {
+        const char *text;
+        uint64_t column;
+    } t[] = {{"first > now - 2000000000h", 12}, {"first in last 2000000000h", 14}};
+    for (size_t i = 0; i < sizeof t / sizeof *t; i++) {
+        NFL_OPTS(nfl_filter_opts, opts, .now_us = INT64_MIN / 2);
+        nfl_filter *filter = NULL;
+        nfl_error err = {0};
+        NFL_CHECK(t[i].text, nfl_filter_new(t[i].text, &opts, &filter, &err) == NFL_E_SYNTAX);
+        NFL_CHECK(t[i].text, err.offset == t[i].column && strstr(err.message, "out of range"));
+    }
+}
+
+static void test_lists_nobody_knows_are_refused(void)
+{
+    nfl_filter *filter = NULL;
+    nfl_error err;
+    CU_ASSERT_EQUAL(compile("tcp and src in @bad", &filter, &err), NFL_E_NOT_FOUND);
+    CU_ASSERT_EQUAL(err.offset, 16);
+    CU_ASSERT_STRING_EQUAL(err.message, "list 'bad': nobody knows it");
+    CU_ASSERT_EQUAL(compile("src in @bad", &filter, NULL), NFL_E_NOT_FOUND);
+    CU_ASSERT_EQUAL(nfl_filter_new("src in @hosts", NULL, &filter, &err), NFL_E_SYNTAX);
+    CU_ASSERT_EQUAL(err.offset, 8);
+    CU_ASSERT_STRING_EQUAL(err.message, "lists by name are not known here");
+    char text[300] = "src in @'";
+    memset(text + 9, 'x', 256);
+    text[265] = '\'';
+    CU_ASSERT_EQUAL(compile(text, &filter, &err), NFL_E_SYNTAX);
+    CU_ASSERT_EQUAL(err.offset, 8);
+    CU_ASSERT_PTR_NULL(filter);
+}
+
+static nfl_status numbers_list(void *ctx, const char *name, const char **text, size_t *len, nfl_error *err)
+{
+    (void)name;
+    (void)err;
+    *text = ctx;
+    *len = strlen(*text);
+    return NFL_OK;
+}
+
+static void test_values_of_named_lists_have_a_limit_of_their_own(void)
+{
+    enum { MOST = 1 << 20, LINE = 8 };
+    char *numbers = malloc((size_t)(MOST + 1) * LINE + 1);
+    nfl_filter *filter = NULL;
+    nfl_error err;
+    if (!numbers)
+        abort();
+    for (uint32_t i = 0; i <= MOST; i++)
+        snprintf(numbers + (size_t)i * LINE, LINE + 1, "%7u\n", 2 * i);
+    NFL_OPTS(nfl_filter_opts, opts, .max_values = 1, .list = numbers_list, .list_ctx = numbers);
+    CU_ASSERT_EQUAL(nfl_filter_new("bytes in @even", &opts, &filter, &err), NFL_E_LIMIT);
+    CU_ASSERT_STRING_EQUAL(err.message, "list 'even', line 1048577: more than 1048576 values in lists");
+    numbers[(size_t)MOST * LINE] = 0;
+    CU_ASSERT_EQUAL_FATAL(nfl_filter_new("bytes in @even", &opts, &filter, &err), NFL_OK);
+    nfl_flow flow = start_flow("10.0.0.0", "192.0.2.80", 6, 0, 1);
+    for (uint32_t i = 0; i < 2 * MOST + 10; i += 1001) {
+        flow.bytes = i;
+        if (nfl_filter_match(filter, &flow) != (i % 2 == 0 && i < 2 * MOST))
+            CU_FAIL("a number is in the list or not");
+    }
+    nfl_filter_free(filter);
+    free(numbers);
 }
 
 static void test_null_text_matches_all(void)
@@ -618,11 +793,14 @@ static void test_short_flows_lack_later_fields(void)
 
 static nfl_status compile_and_match(const nfl_alloc *alloc, void *ctx)
 {
-    NFL_OPTS(nfl_filter_opts, opts, .alloc = alloc);
+    char *held = NULL;
+    NFL_OPTS(nfl_filter_opts, opts, .alloc = alloc, .list = list_of, .list_ctx = &held);
     nfl_filter *filter = NULL;
     nfl_error err;
-    nfl_status status = nfl_filter_new("(src net 10/8 or not port in (80,443)) and bytes > 1k and flags S and src_port > dst_port",
+    nfl_status status = nfl_filter_new("(src net 10/8 or not port in (80,443)) and bytes > 1k and flags S and src_port > dst_port "
+                                       "and src in @hosts and text 'https 10.1'",
                                        &opts, &filter, &err);
+    free(held);
     if (status == NFL_OK)
         CU_ASSERT(nfl_filter_match(filter, ctx));
     nfl_filter_free(filter);
@@ -634,13 +812,17 @@ static void test_running_out_of_memory(void)
     nfl_flow flows[FLOWS];
     make_flows(flows);
     /* An array that cannot double still grows by one. */
-    CU_ASSERT(test_allocation_failures(compile_and_match, &flows[0], 4) > 3);
+    CU_ASSERT(test_allocation_failures(compile_and_match, &flows[0], 10) > 3);
 }
 
 NFL_SUITE("filter", {"a filter selects the flows it describes", test_a_filter_selects_the_flows_it_describes},
           {"errors point at the place", test_errors_point_at_the_place},
           {"every field is known by all its names", test_every_field_is_known_by_all_its_names},
           {"relative times need a now", test_relative_times_need_a_now},
+          {"`last` needs a now", test_last_needs_a_now},
+          {"times out of range are refused", test_times_out_of_range_are_refused},
+          {"lists nobody knows are refused", test_lists_nobody_knows_are_refused},
+          {"values of named lists have a limit of their own", test_values_of_named_lists_have_a_limit_of_their_own},
           {"null text matches all", test_null_text_matches_all},
           {"size and depth are limited", test_size_and_depth_are_limited},
           {"the caller's limit counts", test_the_callers_limit_counts},

@@ -83,6 +83,10 @@ static void test_times_are_read(void)
         {"-1.5d", NOW - DAY * 3 / 2},
         {"-2w", NOW - 14 * DAY},
         {"-5m250ms7us", NOW - 300250007},
+        {"now-15m", NOW - INT64_C(900000000)},
+        {"now+1h30m", NOW + INT64_C(5400000000)},
+        {"today+8h", TODAY + INT64_C(28800000000)},
+        {"Yesterday-1d", TODAY - 2 * DAY},
     };
     for (size_t i = 0; i < sizeof t / sizeof *t; i++) {
         char *text = test_exact(t[i].text, strlen(t[i].text) + 1);
@@ -122,6 +126,11 @@ static void test_what_is_no_time_fails_at_its_column(void)
         {"-2y", 2},
         {"-2h3", 4},
         {"-2h-3m", 3},
+        {"now-", 4},
+        {"now-15", 6},
+        {"now-15m-", 7},
+        {"now -15m", 0},
+        {"noon-15m", 0},
         {"-99999999999999w", 1},
         {"1795442709.", 11},
         {"1795442709x", 10},

@@ -334,6 +334,8 @@ export const statusView = {
       s.exporters.length ? dataTable('Exporters', 'exporters', [['Exporter', 'address'], ['Protocol'], ['Domain', 'number'], ['Templates', 'number'], ['Sampling', 'number'], ['Flows', 'number'],
         ['Datagrams', 'number'], ['Lost', 'number'], ['Late', 'number'], ['Restarts', 'number'], ['Waiting', 'number'], ['Last heard', 'number']], exporterRows(s)) : howToExport(context),
       dataTable('Listeners', 'listeners', [['Address', 'address'], ['Datagrams', 'number'], ['Bytes', 'number'], ['Dropped by the kernel', 'number'], ['Too long', 'number'], ['Socket buffer', 'number']],
-        s.listeners.map((l) => [l.address, whole(l.datagrams), bytes(l.bytes), warn(l.dropped), warn(l.too_long), bytes(l.buffer_bytes)]))));
+        s.listeners.map((l) => [l.address, whole(l.datagrams), bytes(l.bytes), warn(l.dropped), warn(l.too_long), bytes(l.buffer_bytes)])),
+      s.tcp.length ? dataTable('IPFIX over TCP', 'tcp', [['Address', 'address'], ['Messages', 'number'], ['Bytes', 'number'], ['Connections', 'number'], ['Refused', 'number'], ['Idle', 'number'], ['Broken', 'number']],
+        s.tcp.map((l) => [l.address, whole(l.messages), bytes(l.bytes), whole(l.connections), warn(l.refused), whole(l.idle), warn(l.broken)])) : null));
   },
 };
