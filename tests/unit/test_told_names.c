@@ -293,6 +293,66 @@ static void forged_exporters_displace_no_names(void)
     nfl_parser_free(parser);
 }
 
+/* 200 names in one set, from interface `first` on. */
+static void many_names(test_datagram *d, uint32_t first)
+{
+    test_ipfix(d, SECONDS, 1, 7);
+    test_set(d, 0x102);
+    for (uint32_t i = first; i < first + 200; i++) {
+        test_number(d, i, 4);
+        test_bytes(d, "06" UPLINK);
+    }
+    test_close(d);
+}
+
+/* Newcomers that are there, with as many names as each can have: more than the memory, but none of them has to go. */
+static void names_of_newcomers_displace_nobody(void)
+{
+    enum { NEWCOMERS = 60, MAX_BYTES = 400000 };
+    static test_datagram d;
+    NFL_OPTS(nfl_parser_opts, opts, .max_bytes = MAX_BYTES);
+    nfl_parser *parser = NULL;
+    const nfl_flow *flow;
+    CU_ASSERT_EQUAL_FATAL(nfl_parser_new(&opts, &parser, NULL), NFL_OK);
+    for (uint32_t i = 0; i < NEWCOMERS; i++) {
+        nfl_ip from = nfl_ip_from_v4(0xc6120000u + i);
+        tell_from(parser, &from, 10, 7, NOW, NAME_TEMPLATE);
+    }
+    many_names(&d, 0);
+    for (uint32_t i = 0; i < NEWCOMERS; i++) {
+        nfl_ip from = nfl_ip_from_v4(0xc6120000u + i);
+        CU_ASSERT_EQUAL(nfl_parser_feed(parser, &from, NOW, d.bytes, d.len, NULL), NFL_OK);
+        while (nfl_parser_next(parser, &flow, NULL) != NFL_DONE)
+            continue;
+    }
+    CU_ASSERT(nfl_parser_memory(parser) > MAX_BYTES - 4096 && nfl_parser_memory(parser) <= MAX_BYTES);
+    CU_ASSERT_EQUAL(stats_of(parser).domains, NEWCOMERS);
+    CU_ASSERT_EQUAL(stats_of(parser).evicted_domains, 0);
+    nfl_parser_free(parser);
+}
+
+static void a_domain_has_its_share_of_the_memory(void)
+{
+    enum { MAX_BYTES = 1 << 20 };
+    static test_datagram d;
+    outcome out;
+    NFL_OPTS(nfl_parser_opts, opts, .max_bytes = MAX_BYTES);
+    nfl_parser *parser = NULL;
+    CU_ASSERT_EQUAL_FATAL(nfl_parser_new(&opts, &parser, NULL), NFL_OK);
+    tell(parser, 10, 7, NAME_TEMPLATE);
+    size_t before = nfl_parser_memory(parser);
+    for (uint32_t i = 0; i < 10; i++) {
+        many_names(&d, i * 200);
+        feed(parser, &d, &out);
+    }
+    size_t held = nfl_parser_memory(parser) - before;
+    CU_ASSERT(held > MAX_BYTES / 64 && held < MAX_BYTES / 16); /* the names' 1/32, and their table */
+    CU_ASSERT_EQUAL(info_of(parser).names + stats_of(parser).dropped_names, 2000);
+    CU_ASSERT(has_name(parser, 10, 7, NFL_NAME_INTERFACE, 1999, "uplink", ""));
+    CU_ASSERT(has_no_name(parser, 10, 7, NFL_NAME_INTERFACE, 0));
+    nfl_parser_free(parser);
+}
+
 static void names_end_with_the_session(void)
 {
     nfl_parser *parser = new_parser(0);
@@ -350,6 +410,8 @@ NFL_SUITE("names told by exporters",
           {"all names can be gone through", all_names_can_be_gone_through},
           {"the least recently told names go first", the_least_recently_told_names_go_first},
           {"forged exporters displace no names", forged_exporters_displace_no_names},
+          {"names of newcomers displace nobody", names_of_newcomers_displace_nobody},
+          {"a domain has its share of the memory", a_domain_has_its_share_of_the_memory},
           {"names end with the session", names_end_with_the_session},
           {"allocation failures leak nothing", allocation_failures_leak_nothing},
           {"names told again allocate nothing", names_told_again_allocate_nothing})
