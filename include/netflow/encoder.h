@@ -128,7 +128,7 @@ NFL_API NFL_MUST_USE nfl_status nfl_encoder_add_record(nfl_encoder *encoder, uin
  * of the templates that nfl_encoder_define() has.
  *
  * @param   encoder      Encoder of v9 or IPFIX.
- * @param   kind         NFL_NAME_* of parser.h.
+ * @param   kind         NFL_NAME_* of parser.h, but not ::NFL_NAME_ELEMENT.
  * @param   id           Number of the thing: at most 32 bits, but for applications (nfl_flow::app_id) and IPFIX samplers.
  * @param   name         UTF-8; NULL = none. In v9 the first 64 bytes are sent.
  * @param   description  Likewise. VRFs and samplers have none.
@@ -136,7 +136,7 @@ NFL_API NFL_MUST_USE nfl_status nfl_encoder_add_record(nfl_encoder *encoder, uin
  * @param[out] err       Detail on failure; may be NULL.
  * @retval  NFL_OK             Added.
  * @retval  NFL_PENDING        The datagram is full: take it, then add this name again.
- * @retval  NFL_E_ARG          No such kind, a number that is too large, or a description where there can be none.
+ * @retval  NFL_E_ARG          Not such a kind, a number that is too large, or a description where there can be none.
  * @retval  NFL_E_UNSUPPORTED  v5 has no names.
  * @retval  NFL_E_LIMIT        The record does not fit a datagram, or there are too many templates.
  * @retval  NFL_E_NOMEM        Out of memory.

@@ -380,7 +380,9 @@ enum {
     NFL_NAME_VRF = 2,         /**< VRF: nfl_flow::in_vrf and out_vrf (234, 235; 236). */
     NFL_NAME_APPLICATION = 3, /**< Application: nfl_flow::app_id (95; 96, 94) (RFC 6759). */
     NFL_NAME_SAMPLER = 4,     /**< Sampler (48, 302; 84, 335). */
-    NFL_NAME_COUNT = 5        /**< One more than the last. */
+    /** Information element of the exporter's own (RFC 5610), numbered enterprise << 16 | element (346, 303; 341, 340). */
+    NFL_NAME_ELEMENT = 5,
+    NFL_NAME_COUNT = 6        /**< One more than the last. */
 };
 
 /** A name that an exporter told in options data, or in a counter sample of sFlow. */
@@ -390,7 +392,7 @@ typedef struct nfl_name {
     uint16_t kind;         /**< NFL_NAME_*. */
     nfl_ip exporter;       /**< Who told it. */
     uint32_t domain;       /**< Observation domain it was told in. */
-    uint32_t reserved;     /**< 0. */
+    uint32_t type;         /**< ::NFL_NAME_ELEMENT: its NFL_ELEMENT_* type, as told; else 0. */
     uint64_t id;           /**< Number of the thing, as nfl_flow has it. */
     nfl_usec told_us;      /**< When it was told last. */
     /** At most 255 bytes and a NUL; "" = not told. As sent, up to the first NUL: it may be no UTF-8 and hold

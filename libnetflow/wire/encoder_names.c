@@ -107,6 +107,8 @@ nfl_status nfl_encoder_add_name(nfl_encoder *encoder, uint32_t kind, uint64_t id
     if (kind == 0 || kind >= NFL_NAME_COUNT)
         return nfl__fail(err, NFL_E_ARG, NFL_NO_OFFSET, "kind of name %u, 1 to %d expected", kind, NFL_NAME_COUNT - 1);
     const names_layout *layout = encoder->opts.version == 9 ? &names_v9[kind] : &names_ipfix[kind];
+    if (layout->key == 0)
+        return nfl__fail(err, NFL_E_ARG, NFL_NO_OFFSET, "elements are told with records of the caller's own");
     if (layout->key_len < 8 && id >> 8 * layout->key_len)
         return nfl__fail(err, NFL_E_ARG, NFL_NO_OFFSET, "a number of more than %u bytes", layout->key_len);
     if (!layout->description && description && *description)

@@ -521,6 +521,16 @@ class Others(Case):
             ['firewallEvent', 3, 'flow denied'], ['flowEndReason', 3, 'end of flow'], ['flowDirection', 1, 'egress'],
             ['natEvent', 255]])
 
+    def test_decode_names_elements_as_their_exporter_describes_them(self):
+        capture = self.work / 'described.pcap'
+        capture.write_bytes(pcap([(START, sets_of(
+            10, (3, '0101 0004 0002 015a 0004 012f 0002 0153 0001 0155 ffff'),
+            (257, '00003039 8007 02 08 61226d65436f6465 00003039 0008 0d 01 1b'),
+            (2, '0100 0002 8007 0002 00003039 8008 0002 00003039'), (256, '0102 6162')))]))
+        events = self.good('decode', '--names', capture).json()
+        self.assertEqual([event['fields'] for event in events if event['ev'] == 'record'],
+                         [[['a"meCode', 258], ['\x1b', 'ab']]])
+
     def test_decode_takes_elements_of_ones_own(self):
         capture, elements = self.work / 'own.pcap', self.work / 'own.csv'
         capture.write_bytes(pcap((START, datagram) for datagram in NAMED))

@@ -158,6 +158,7 @@ static void what_cannot_be_told_is_refused(void)
         {"v5", 5, NFL_NAME_INTERFACE, 1, "a", "", NFL_E_UNSUPPORTED},
         {"no kind", 10, 0, 1, "a", "", NFL_E_ARG},
         {"a kind too many", 10, NFL_NAME_COUNT, 1, "a", "", NFL_E_ARG},
+        {"an element", 10, NFL_NAME_ELEMENT, 1, "a", "", NFL_E_ARG},
         {"an interface of 33 bits", 10, NFL_NAME_INTERFACE, UINT64_C(1) << 32, "a", "", NFL_E_ARG},
         {"a v9 sampler of 33 bits", 9, NFL_NAME_SAMPLER, UINT64_C(1) << 32, "a", "", NFL_E_ARG},
         {"an IPFIX sampler of 33 bits", 10, NFL_NAME_SAMPLER, UINT64_C(1) << 32, "a", "", NFL_OK},
@@ -207,7 +208,7 @@ static nfl_status scenario(const nfl_alloc *alloc, void *ctx)
     NFL_OPTS(nfl_encoder_opts, opts, .alloc = alloc);
     nfl_encoder *encoder = NULL;
     nfl_status status = nfl_encoder_new(&opts, &encoder, NULL);
-    for (uint32_t kind = 1; kind < NFL_NAME_COUNT && status == NFL_OK; kind++)
+    for (uint32_t kind = 1; kind < NFL_NAME_ELEMENT && status == NFL_OK; kind++)
         status = nfl_encoder_add_name(encoder, kind, 1, "a", NULL, START, NULL);
     nfl_encoder_free(encoder);
     return status;
@@ -215,7 +216,7 @@ static nfl_status scenario(const nfl_alloc *alloc, void *ctx)
 
 static void allocation_failures_leak_nothing(void)
 {
-    CU_ASSERT(test_allocation_failures(scenario, NULL, 0) >= NFL_NAME_COUNT);
+    CU_ASSERT(test_allocation_failures(scenario, NULL, 0) >= NFL_NAME_ELEMENT);
 }
 
 NFL_SUITE("encoder names", {"names come back", names_come_back},

@@ -92,6 +92,10 @@ static void options_data_tell_names(void)
         {"IPFIX: selector; samplerName is empty, selectorName is not", 10,
          "0003 0016 0101 0003 0001 012e 0004 0054 0002 014f ffff 0101 0014 00000003 0000 06" UPLINK "000000",
          NFL_NAME_SAMPLER, 3, "uplink", ""},
+        {"an element of the exporter's own (RFC 5610)", 10,
+         "0003 001e 0101 0005 0002 015a 0004 012f 0002 0153 0001 0158 0001 0155 ffff"
+         "0101 0011 00003039 8007 0d 00 04" ETH0,
+         NFL_NAME_ELEMENT, UINT64_C(12345) << 16 | 7, "eth0", ""},
         {"not UTF-8, as it was sent", 10, "0003 0012 0101 0002 0001 000a 0004 0052 0004 0101 000c 00000009 fffe41c3",
          NFL_NAME_INTERFACE, 9, "\xff\xfe\x41\xc3", ""},
     };
@@ -226,7 +230,7 @@ static nfl_status tell_number(nfl__names *names, nfl__memory *memory, size_t max
 {
     char text[24];
     int len = snprintf(text, sizeof text, "if%llu", (unsigned long long)id);
-    nfl__telling telling = {id, NFL_NAME_INTERFACE, 0, {(const uint8_t *)text, (size_t)len}, {NULL, 0}};
+    nfl__telling telling = {.id = id, .kind = NFL_NAME_INTERFACE, .name = {(const uint8_t *)text, (size_t)len}};
     return nfl__names_tell(names, memory, 1, max_bytes, &telling, NOW, dropped);
 }
 
@@ -353,6 +357,22 @@ static void a_domain_has_its_share_of_the_memory(void)
     nfl_parser_free(parser);
 }
 
+static void elements_are_told_with_their_type(void)
+{
+    nfl_parser *parser = new_parser(0);
+    nfl_name name = {.struct_size = sizeof name};
+    const uint64_t id = UINT64_C(12345) << 16 | 7;
+    tell(parser, 10, 7, "0003 001a 0101 0004 0002 015a 0004 012f 0002 0153 0001 0155 ffff"
+                        "0101 0010 00003039 0007 0d 04" ETH0);
+    CU_ASSERT_EQUAL(nfl_parser_name(parser, &exporter, 10, 7, NFL_NAME_ELEMENT, id, &name), NFL_OK);
+    CU_ASSERT_EQUAL(name.type, NFL_ELEMENT_STRING);
+    tell(parser, 10, 7, "0101 0010 00003039 0007 02 04" ETH0); /* the type alone has changed */
+    CU_ASSERT_EQUAL(nfl_parser_name(parser, &exporter, 10, 7, NFL_NAME_ELEMENT, id, &name), NFL_OK);
+    CU_ASSERT(name.type == NFL_ELEMENT_U16 && strcmp(name.name, "eth0") == 0);
+    CU_ASSERT_PTR_NULL(nfl_parser_describe(parser, 12345, 7)); /* what one exporter says is no registry */
+    nfl_parser_free(parser);
+}
+
 static void names_end_with_the_session(void)
 {
     nfl_parser *parser = new_parser(0);
@@ -412,6 +432,7 @@ NFL_SUITE("names told by exporters",
           {"forged exporters displace no names", forged_exporters_displace_no_names},
           {"names of newcomers displace nobody", names_of_newcomers_displace_nobody},
           {"a domain has its share of the memory", a_domain_has_its_share_of_the_memory},
+          {"elements are told with their type", elements_are_told_with_their_type},
           {"names end with the session", names_end_with_the_session},
           {"allocation failures leak nothing", allocation_failures_leak_nothing},
           {"names told again allocate nothing", names_told_again_allocate_nothing})
