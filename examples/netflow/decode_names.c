@@ -6,7 +6,7 @@
  *
  * Behind the number of an interface, VRF, application or sampler stands what the exporter calls it, if it told that
  * before: ["ingressInterface", 7, "eth0"]. Behind events, directions and the like stands IANA's word for the number:
- * ["firewallEvent", 3, "flow denied"].
+ * ["firewallEvent", 3, "flow denied"]; behind an MPLS label stack entry its parts.
  */
 #include "decode_names.h"
 
@@ -23,6 +23,8 @@
 #include <string.h>
 
 #define REVERSE_PEN 29305u /* RFC 5103 6.1 */
+
+enum { NAMES_FIRST_LABEL = 70, NAMES_LAST_LABEL = 79 }; /* mplsTopLabelStackSection to mplsLabelStackSection10 */
 
 /* Scope types of NetFlow v9 (RFC 3954 6.1), which are no field types. */
 static const char *const names_v9_scopes[] = {NULL, "System", "Interface", "Line Card", "Cache", "Template"};
@@ -249,6 +251,15 @@ static void names_print_word(const nfl_record_field *field)
     text_print_json(stdout, word);
 }
 
+/* The parts of a label stack entry: label 20 bits, traffic class 3, bottom of stack 1 (RFC 3032, RFC 5462). */
+static void names_print_label(const nfl_record_field *field)
+{
+    uint32_t entry = (uint32_t)names_number(field);
+    if (field->pen == 0 && field->id >= NAMES_FIRST_LABEL && field->id <= NAMES_LAST_LABEL && field->len == 3)
+        printf(", \"label %" PRIu32 ", traffic class %" PRIu32 "%s\"", entry >> 4, entry >> 1 & 7,
+               entry & 1 ? ", bottom of stack" : "");
+}
+
 /* What the exporter calls the thing: behind the value, when it has told so in options data. */
 static void names_print_told(const decode_source *source, const nfl_record_field *field)
 {
@@ -285,6 +296,7 @@ static void names_print_field(const decode_source *source, const nfl_list *withi
     if (!field->scope || source->version != 9) {
         names_print_told(source, field);
         names_print_word(field);
+        names_print_label(field);
     }
     putchar(']');
 }
