@@ -119,6 +119,34 @@ nfl_flow *binding_parser_next(nfl_parser *parser)
     return status == NFL_OK ? helpers_copy_flow(flow) : NULL;
 }
 
+static const struct {
+    uint32_t field, kind;
+} helpers_named[] = {
+    {NFL_FIELD_IN_IF, NFL_NAME_INTERFACE},      {NFL_FIELD_OUT_IF, NFL_NAME_INTERFACE}, {NFL_FIELD_IN_VRF, NFL_NAME_VRF},
+    {NFL_FIELD_OUT_VRF, NFL_NAME_VRF}, {NFL_FIELD_APP_ID, NFL_NAME_APPLICATION},
+};
+
+const char *binding_parser_name(const nfl_parser *parser, const nfl_flow *flow, const char *field, nfl_error *err)
+{
+    nfl_field_info info;
+    nfl_value value = {.struct_size = sizeof value};
+    nfl_name name = {.struct_size = sizeof name};
+    if (!helpers_field(field, &info, err))
+        return NULL;
+    for (size_t i = 0; i < sizeof helpers_named / sizeof *helpers_named; i++) {
+        if (helpers_named[i].field != info.field)
+            continue;
+        nfl_flow_get(flow, info.field, &value);
+        if (!(flow->present & NFL_HAS(info.field)) ||
+            nfl_parser_name(parser, &flow->exporter, flow->version, flow->domain, helpers_named[i].kind, value.u64, &name) !=
+                NFL_OK)
+            return NULL;
+        return *name.name ? name.name : name.description;
+    }
+    helpers_fail(err, NFL_E_ARG, field, "exporters tell no names of it");
+    return NULL;
+}
+
 struct binding_reader {
     nfl_capture *capture;
     nfl_parser *parser;
@@ -177,6 +205,11 @@ nfl_flow *binding_reader_next(binding_reader *reader, nfl_error *err)
         else if (status == NFL_OK && nfl_filter_match(reader->filter, flow))
             return helpers_copy_flow(flow);
     }
+}
+
+const char *binding_reader_name(const binding_reader *reader, const nfl_flow *flow, const char *field, nfl_error *err)
+{
+    return binding_parser_name(reader->parser, flow, field, err);
 }
 
 uint64_t binding_reader_problems(const binding_reader *reader)

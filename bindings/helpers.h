@@ -16,12 +16,15 @@ nfl_status binding_flow_set(nfl_flow *flow, const char *field, const char *text,
 
 nfl_parser *binding_parser_new(uint32_t max_templates, nfl_error *err);
 nfl_flow *binding_parser_next(nfl_parser *parser); /* owned copy or NULL at the end; bad sets are skipped */
+/* What the exporter calls the interface, VRF or application in a field of its flow; borrowed, NULL if it has not told. */
+const char *binding_parser_name(const nfl_parser *parser, const nfl_flow *flow, const char *field, nfl_error *err);
 
 /* A capture file with a parser and an optional filter behind it. */
 typedef struct binding_reader binding_reader;
 binding_reader *binding_reader_new(const char *path, const char *filter, nfl_error *err);
 void binding_reader_free(binding_reader *reader);
 nfl_flow *binding_reader_next(binding_reader *reader, nfl_error *err);
+const char *binding_reader_name(const binding_reader *reader, const nfl_flow *flow, const char *field, nfl_error *err);
 uint64_t binding_reader_problems(const binding_reader *reader);
 
 nfl_filter *binding_filter_new(const char *text, nfl_error *err);

@@ -58,6 +58,7 @@ typedef struct nfl_flow {} nfl_flow;
 
 /* ---- Parser: datagrams in, flows out ---- */
 %rename(Parser) nfl_parser;
+%rename(name) nfl_parser::name_of;
 typedef struct nfl_parser {} nfl_parser;
 %newobject nfl_parser::_next;
 %extend nfl_parser {
@@ -65,16 +66,22 @@ typedef struct nfl_parser {} nfl_parser;
     ~nfl_parser() { nfl_parser_free($self); }
     nfl_status feed(const nfl_ip *exporter, nfl_usec now_us, const void *data, size_t len, nfl_error *err);
     nfl_flow *_next(void) { return binding_parser_next($self); }
+    /* What the exporter calls the thing in in_if, out_if, in_vrf, out_vrf or app_id of its flow; None or nil if it has not
+     * told. */
+    const char *name_of(const nfl_flow *flow, const char *field, nfl_error *err) { return binding_parser_name($self, flow, field, err); }
 }
 
 /* ---- Reader: a capture file, decoded ---- */
 %rename(Reader) binding_reader;
+%rename(name) binding_reader::name_of;
 typedef struct binding_reader {} binding_reader;
 %newobject binding_reader::_next;
 %extend binding_reader {
     binding_reader(nfl_error *err, const char *path, const char *filter = NULL) { return binding_reader_new(path, filter, err); }
     ~binding_reader() { binding_reader_free($self); }
     nfl_flow *_next(nfl_error *err) { return binding_reader_next($self, err); }
+    /* As Parser.name. */
+    const char *name_of(const nfl_flow *flow, const char *field, nfl_error *err) { return binding_reader_name($self, flow, field, err); }
     /* Problems met so far: bad sets, sets without template, lost records. */
     uint64_t problems(void);
 }

@@ -6,7 +6,7 @@
  *
  * Behind the number of an interface, VRF, application or sampler stands what the exporter calls it, if it told that
  * before: ["ingressInterface", 7, "eth0"]. Behind events, directions and the like stands IANA's word for the number:
- * ["firewallEvent", 3, "flow denied"].
+ * ["firewallEvent", 3, "flow denied"]; behind an MPLS label stack entry its parts.
  */
 #include "decode_names.h"
 
@@ -24,19 +24,36 @@
 
 #define REVERSE_PEN 29305u /* RFC 5103 6.1 */
 
+enum { NAMES_FIRST_LABEL = 70, NAMES_LAST_LABEL = 79 }; /* mplsTopLabelStackSection to mplsLabelStackSection10 */
+
 /* Scope types of NetFlow v9 (RFC 3954 6.1), which are no field types. */
 static const char *const names_v9_scopes[] = {NULL, "System", "Interface", "Line Card", "Cache", "Template"};
 enum { NAMES_V9_SCOPES = sizeof names_v9_scopes / sizeof *names_v9_scopes };
 
-/* A v9 scope has no element; of others NULL = not registered. */
-static const nfl_element *names_element(const decode_source *source, const nfl_record_field *field)
+/* An element that the exporter has described itself (RFC 5610), into *told; else NULL. */
+static const nfl_element *names_told_element(const decode_source *source, const nfl_record_field *field,
+                                             nfl_element *told)
 {
-    return field->scope && source->version == 9 ? NULL : nfl_parser_describe(source->parser, field->pen, field->id);
+    nfl_name name = {.struct_size = sizeof name};
+    if (nfl_parser_name(source->parser, source->exporter, source->version, source->domain, NFL_NAME_ELEMENT,
+                        (uint64_t)field->pen << 16 | field->id, &name) != NFL_OK ||
+        !name.name[0])
+        return NULL;
+    *told = (nfl_element){.pen = field->pen, .id = field->id, .type = (uint8_t)name.type, .name = name.name};
+    return told;
 }
 
-static void names_print_name(const decode_source *source, const nfl_record_field *field)
+/* A v9 scope has no element; of others NULL = neither registered nor told. */
+static const nfl_element *names_element(const decode_source *source, const nfl_record_field *field, nfl_element *told)
 {
-    const nfl_element *element = names_element(source, field);
+    if (field->scope && source->version == 9)
+        return NULL;
+    const nfl_element *element = nfl_parser_describe(source->parser, field->pen, field->id);
+    return element ? element : names_told_element(source, field, told);
+}
+
+static void names_print_name(const decode_source *source, const nfl_record_field *field, const nfl_element *element)
+{
     if (!element && field->scope && source->version == 9 && field->id < NAMES_V9_SCOPES && names_v9_scopes[field->id])
         printf("\"%s\"", names_v9_scopes[field->id]);
     else if (!element)
@@ -44,7 +61,7 @@ static void names_print_name(const decode_source *source, const nfl_record_field
     else if (field->pen == REVERSE_PEN) /* RFC 5103 6.1: "reverse", and the first letter a capital */
         printf("\"reverse%c%s\"", element->name[0] & ~0x20, element->name + 1);
     else
-        printf("\"%s\"", element->name);
+        text_print_json(stdout, element->name);
 }
 
 static void names_print_octets(const uint8_t *data, uint32_t len)
@@ -234,6 +251,15 @@ static void names_print_word(const nfl_record_field *field)
     text_print_json(stdout, word);
 }
 
+/* The parts of a label stack entry: label 20 bits, traffic class 3, bottom of stack 1 (RFC 3032, RFC 5462). */
+static void names_print_label(const nfl_record_field *field)
+{
+    uint32_t entry = (uint32_t)names_number(field);
+    if (field->pen == 0 && field->id >= NAMES_FIRST_LABEL && field->id <= NAMES_LAST_LABEL && field->len == 3)
+        printf(", \"label %" PRIu32 ", traffic class %" PRIu32 "%s\"", entry >> 4, entry >> 1 & 7,
+               entry & 1 ? ", bottom of stack" : "");
+}
+
 /* What the exporter calls the thing: behind the value, when it has told so in options data. */
 static void names_print_told(const decode_source *source, const nfl_record_field *field)
 {
@@ -257,9 +283,10 @@ static int names_is_list(const nfl_element *element)
 
 static void names_print_field(const decode_source *source, const nfl_list *within, const nfl_record_field *field)
 {
-    const nfl_element *element = names_element(source, field);
+    nfl_element told;
+    const nfl_element *element = names_element(source, field, &told);
     putchar('[');
-    names_print_name(source, field);
+    names_print_name(source, field, element);
     fputs(", ", stdout);
     if (element && names_is_list(element))
         names_print_list(source, within, field);
@@ -269,6 +296,7 @@ static void names_print_field(const decode_source *source, const nfl_list *withi
     if (!field->scope || source->version != 9) {
         names_print_told(source, field);
         names_print_word(field);
+        names_print_label(field);
     }
     putchar(']');
 }

@@ -39,6 +39,33 @@ static const char *const words_nat_event[] = {NULL,
 static const char *const words_firewall_event[] = {"ignore",      "flow created", "flow deleted",
                                                    "flow denied", "flow alert",   "flow update"};
 static const char *const words_biflow_direction[] = {"arbitrary", "initiator", "reverse initiator", "perimeter"};
+static const char *const words_forwarding[] = {
+    [0x40] = "forwarded",
+    [0x41] = "forwarded, fragmented",
+    [0x42] = "forwarded, not fragmented",
+    [0x43] = "forwarded, tunneled",
+    [0x44] = "forwarded, ACL redirect",
+    [0x80] = "dropped",
+    [0x81] = "dropped, ACL deny",
+    [0x82] = "dropped, ACL drop",
+    [0x83] = "dropped, unroutable",
+    [0x84] = "dropped, adjacency",
+    [0x85] = "dropped, fragmentation and DF set",
+    [0x86] = "dropped, bad header checksum",
+    [0x87] = "dropped, bad total length",
+    [0x88] = "dropped, bad header length",
+    [0x89] = "dropped, bad TTL",
+    [0x8a] = "dropped, policer",
+    [0x8b] = "dropped, WRED",
+    [0x8c] = "dropped, RPF",
+    [0x8d] = "dropped, for us",
+    [0x8e] = "dropped, bad output interface",
+    [0x8f] = "dropped, hardware",
+    [0xc0] = "consumed",
+    [0xc1] = "consumed, punt adjacency",
+    [0xc2] = "consumed, incomplete adjacency",
+    [0xc3] = "consumed, for us",
+};
 static const char *const words_nat_type[] = {
     "unknown", "NAT44", "NAT64", "NAT46", "IPv4, no NAT", "NAT66", "IPv6, no NAT"};
 static const char *const words_selector[] = {NULL,
@@ -53,6 +80,7 @@ static const char *const words_selector[] = {NULL,
 
 static const words_list words_lists[] = {
     LIST(61, words_direction),         /* flowDirection */
+    LIST(89, words_forwarding),        /* forwardingStatus (RFC 7270) */
     LIST(136, words_end_reason),       /* flowEndReason */
     LIST(230, words_nat_event),        /* natEvent (RFC 8158) */
     LIST(233, words_firewall_event),   /* firewallEvent */

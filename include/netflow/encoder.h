@@ -120,6 +120,33 @@ NFL_API NFL_MUST_USE nfl_status nfl_encoder_add_record(nfl_encoder *encoder, uin
                                                        uint32_t count, nfl_usec now_us, nfl_error *err);
 
 /**
+ * @brief   Tell what a thing is called, so that collectors can name what flows have the number of.
+ *
+ * An options record as exporters send it: interfaces with elements 82 and 83, VRFs with 236, applications with 96 and 94
+ * (RFC 6759), samplers with 335 or in v9 84. nfl_parser_name() finds it again. Names are sent when they are added and not
+ * again: collectors that come later wait for the next time, so repeat them every few minutes. Each kind in use takes one
+ * of the templates that nfl_encoder_define() has.
+ *
+ * @param   encoder      Encoder of v9 or IPFIX.
+ * @param   kind         NFL_NAME_* of parser.h, but not ::NFL_NAME_ELEMENT.
+ * @param   id           Number of the thing: at most 32 bits, but for applications (nfl_flow::app_id) and IPFIX samplers.
+ * @param   name         UTF-8; NULL = none. In v9 the first 64 bytes are sent.
+ * @param   description  Likewise. VRFs and samplers have none.
+ * @param   now_us       Export time of this datagram.
+ * @param[out] err       Detail on failure; may be NULL.
+ * @retval  NFL_OK             Added.
+ * @retval  NFL_PENDING        The datagram is full: take it, then add this name again.
+ * @retval  NFL_E_ARG          Not such a kind, a number that is too large, or a description where there can be none.
+ * @retval  NFL_E_UNSUPPORTED  v5 has no names.
+ * @retval  NFL_E_LIMIT        The record does not fit a datagram, or there are too many templates.
+ * @retval  NFL_E_NOMEM        Out of memory.
+ * \rfc{6759,4} \rfc{3954,6.1}
+ * @since 0.1
+ */
+NFL_API NFL_MUST_USE nfl_status nfl_encoder_add_name(nfl_encoder *encoder, uint32_t kind, uint64_t id, const char *name,
+                                                     const char *description, nfl_usec now_us, nfl_error *err);
+
+/**
  * @brief   Finish and take the datagram being built.
  * @param   encoder Encoder.
  * @param   now_us  Export time written into the header.

@@ -44,7 +44,8 @@
  * - Interfaces: SNMP indexes, and 0x3fffffff for the agent itself; unknown, multiple and discarded are absent.
  * - nfl_flow::exporter is the address the datagram came from, as everywhere; nfl_flow::domain the sub-agent; the agent's
  *   address is in nfl_export_header::agent. Loss is counted per sub-agent, while the agent's address stays the same.
- * - Counter samples, discards and what is not known are events (::NFL_EVENT_SAMPLE), counted as other_records.
+ * - Counter samples, discards and what is not known are events (::NFL_EVENT_SAMPLE), counted as other_records. Names of
+ *   interfaces in counter samples are kept for nfl_parser_name().
  */
 #ifndef NETFLOW_PARSER_H
 #define NETFLOW_PARSER_H
@@ -374,21 +375,24 @@ NFL_API NFL_MUST_USE nfl_status nfl_parser_domain(const nfl_parser *parser, size
 
 /** What a name of ::nfl_name is the name of. Values are given out in order. */
 enum {
-    NFL_NAME_INTERFACE = 1,   /**< Interface: nfl_flow::in_if and out_if (elements 10, 14, 252, 253; 82, 83). */
+    /** Interface: nfl_flow::in_if and out_if (elements 10, 14, 252, 253; 82, 83; sFlow record 1005). */
+    NFL_NAME_INTERFACE = 1,
     NFL_NAME_VRF = 2,         /**< VRF: nfl_flow::in_vrf and out_vrf (234, 235; 236). */
     NFL_NAME_APPLICATION = 3, /**< Application: nfl_flow::app_id (95; 96, 94) (RFC 6759). */
     NFL_NAME_SAMPLER = 4,     /**< Sampler (48, 302; 84, 335). */
-    NFL_NAME_COUNT = 5        /**< One more than the last. */
+    /** Information element of the exporter's own (RFC 5610), numbered enterprise << 16 | element (346, 303; 341, 340). */
+    NFL_NAME_ELEMENT = 5,
+    NFL_NAME_COUNT = 6        /**< One more than the last. */
 };
 
-/** A name that an exporter told in options data. */
+/** A name that an exporter told in options data, or in a counter sample of sFlow. */
 typedef struct nfl_name {
     uint32_t struct_size;  /**< Set by the caller before the call. */
     uint16_t version;      /**< As nfl_export_header::version. */
     uint16_t kind;         /**< NFL_NAME_*. */
     nfl_ip exporter;       /**< Who told it. */
     uint32_t domain;       /**< Observation domain it was told in. */
-    uint32_t reserved;     /**< 0. */
+    uint32_t type;         /**< ::NFL_NAME_ELEMENT: its NFL_ELEMENT_* type, as told; else 0. */
     uint64_t id;           /**< Number of the thing, as nfl_flow has it. */
     nfl_usec told_us;      /**< When it was told last. */
     /** At most 255 bytes and a NUL; "" = not told. As sent, up to the first NUL: it may be no UTF-8 and hold
@@ -400,14 +404,14 @@ typedef struct nfl_name {
 /**
  * @brief   What an exporter calls a thing that its flows have the number of.
  *
- * Names are those that options data told last. They are looked for in the domain of the flow, then in domain 0, which
+ * Names are those that were told last. They are looked for in the domain of the flow, then in domain 0, which
  * stands for the whole exporter (RFC 7011 3.1), then in its other domains, where the one told last wins: many exporters
  * tell their tables in one domain only. A domain holds up to 8192 names and 1/32 of nfl_parser_opts::max_bytes; the
  * least recently told go first (nfl_parser_stats::dropped_names).
  *
  * @param   parser    Parser.
  * @param   exporter  As nfl_flow::exporter.
- * @param   version   As nfl_flow::version; 9 or 10, the others tell no names.
+ * @param   version   As nfl_flow::version; 9, 10 or ::NFL_VERSION_SFLOW5; the others tell no names.
  * @param   domain    As nfl_flow::domain.
  * @param   kind      NFL_NAME_*.
  * @param   id        Number of the thing.

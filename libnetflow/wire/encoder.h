@@ -1,5 +1,5 @@
 /* The encoder's inside: the datagram being built. encoder.c writes flows, encoder_record.c records of the caller's own
- * templates; both go through the functions below.
+ * templates, encoder_names.c records of ready-made ones; both go through the functions below.
  *
  *   datagram | header | template set? | data set (template a) | data set (template b) | ...
  *
@@ -53,6 +53,7 @@ struct nfl_encoder {
     uint32_t last_used;
     struct nfl__encoder_flow_template *templates;
     nfl__encoder_own own[NFL__ENCODER_TEMPLATES];
+    uint16_t name_templates[NFL_NAME_COUNT]; /* of nfl_encoder_add_name(), by kind; 0 = not defined yet */
 };
 
 /* Begin a datagram if none is begun. */

@@ -145,7 +145,8 @@ static nfl__name *name_new(nfl__memory *memory, const nfl__telling *telling, nfl
         return NULL;
     made->id = telling->id;
     made->told_us = now_us;
-    made->kind = (uint16_t)telling->kind;
+    made->kind = (uint8_t)telling->kind;
+    made->type = telling->type;
     made->name_len = (uint8_t)name.len;
     made->description_len = (uint8_t)description.len;
     name_put(made->text, name);
@@ -191,6 +192,7 @@ nfl_status nfl__names_tell(nfl__names *names, nfl__memory *memory, uint64_t seed
     if (known && name_is(known->text, known->name_len, name) &&
         name_is(nfl__name_description(known), known->description_len, description)) {
         known->told_us = now_us;
+        known->type = telling->type;
         name_unlist(names, known);
         name_list(names, known);
         return NFL_OK;

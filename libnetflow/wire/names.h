@@ -1,4 +1,5 @@
-/* Names of one domain, learnt from options data: what its interfaces, VRFs, applications and samplers are called.
+/* Names of one domain, learnt from options data: what its interfaces, VRFs, applications, samplers and
+ * elements of its own are called.
  *
  * A name belongs to a kind (NFL_NAME_*) and a number. What an exporter tells last wins; it repeats its tables every few
  * minutes, so the same text again costs no memory, and a thing it has renamed keeps its place. An entry is one block:
@@ -27,7 +28,8 @@ struct nfl__name {
     uint64_t id;
     nfl_usec told_us;
     uint32_t position; /* in the dense array */
-    uint16_t kind;     /* NFL_NAME_* */
+    uint8_t kind;      /* NFL_NAME_* */
+    uint8_t type;      /* of an element */
     uint8_t name_len;
     uint8_t description_len;
     char text[]; /* name, NUL, description, NUL */
@@ -43,7 +45,8 @@ typedef struct nfl__text {
 typedef struct nfl__telling {
     uint64_t id;
     uint32_t kind;
-    uint32_t reserved;
+    uint8_t type; /* of an element */
+    uint8_t reserved[3];
     nfl__text name;
     nfl__text description;
 } nfl__telling;

@@ -15,13 +15,15 @@ static int options_has(const nfl__slots *slots, uint32_t slot)
 /* v9 scope types (RFC 3954 6.1) that matter here; IPFIX scopes are elements. */
 enum { OPTIONS_SCOPE_INTERFACE = 2 };
 
+/* The interface that a field says the record is about. Cisco's v9 has it behind scope System, where 0 means none. */
 static int options_is_interface(const nfl_parser *parser, const nfl_record_field *field)
 {
-    if (!field->scope || field->len == 0 || field->len > 8)
+    if (field->len == 0 || field->len > 8)
         return 0;
-    if (parser->context->header.version == 9)
+    if (field->scope && parser->context->header.version == 9)
         return field->id == OPTIONS_SCOPE_INTERFACE;
-    return field->pen == 0 && (field->id == 10 || field->id == 14); /* ingressInterface, egressInterface */
+    return field->pen == 0 && (field->id == 10 || field->id == 14) && /* ingressInterface, egressInterface */
+           (field->scope || nfl__load_be(field->data, field->len) != 0);
 }
 
 /* Collect what the record tells; 1 and *interface if it is about one interface. */
@@ -67,7 +69,7 @@ static void options_learn_rate(nfl_parser *parser)
     (void)nfl__samplers_set(&parser->domain->samplers, &parser->memory, kind, id, rate);
 }
 
-enum { OPTIONS_KEY, OPTIONS_NAME, OPTIONS_DESCRIPTION };
+enum { OPTIONS_KEY, OPTIONS_NAME, OPTIONS_DESCRIPTION, OPTIONS_PEN, OPTIONS_TYPE };
 
 /* Elements that say which thing a record is about, and what it is called. */
 static const struct {
@@ -91,12 +93,19 @@ static const struct {
     {302, NFL_NAME_SAMPLER, OPTIONS_KEY},           /* selectorId */
     {84, NFL_NAME_SAMPLER, OPTIONS_NAME},           /* samplerName */
     {335, NFL_NAME_SAMPLER, OPTIONS_NAME},          /* selectorName */
+    {303, NFL_NAME_ELEMENT, OPTIONS_KEY},           /* informationElementId */
+    {346, NFL_NAME_ELEMENT, OPTIONS_PEN},           /* privateEnterpriseNumber */
+    {339, NFL_NAME_ELEMENT, OPTIONS_TYPE},          /* informationElementDataType */
+    {341, NFL_NAME_ELEMENT, OPTIONS_NAME},          /* informationElementName */
+    {340, NFL_NAME_ELEMENT, OPTIONS_DESCRIPTION},   /* informationElementDescription */
 };
 
 /* What a record says about things of one kind. Cisco IOS XR tells an interface as input and as output. */
 typedef struct options_thing {
     uint64_t ids[OPTIONS_KEYS];
     uint32_t id_count;
+    uint32_t pen; /* of an element (RFC 5610) */
+    uint8_t type; /* of an element */
     nfl__text name;
     nfl__text description;
 } options_thing;
@@ -117,16 +126,29 @@ static void options_add_text(nfl__text *text, const nfl_record_field *field)
         *text = (nfl__text){field->data, field->len};
 }
 
+static void options_add_number(options_thing *thing, uint8_t kind, uint8_t part, const nfl_record_field *field)
+{
+    if (kind == NFL_NAME_APPLICATION && field->len >= 2)
+        options_add_key(thing, nfl__plan_app_id(field->data, field->len));
+    if (kind == NFL_NAME_APPLICATION || field->len == 0 || field->len > 8)
+        return;
+    uint64_t value = nfl__load_be(field->data, field->len);
+    if (part == OPTIONS_KEY)
+        options_add_key(thing, value);
+    else if (part == OPTIONS_PEN)
+        thing->pen = (uint32_t)value;
+    else
+        thing->type = (uint8_t)value;
+}
+
 static void options_add_part(options_thing *thing, uint8_t kind, uint8_t part, const nfl_record_field *field)
 {
     if (part == OPTIONS_NAME)
         options_add_text(&thing->name, field);
     else if (part == OPTIONS_DESCRIPTION)
         options_add_text(&thing->description, field);
-    else if (kind == NFL_NAME_APPLICATION && field->len >= 2)
-        options_add_key(thing, nfl__plan_app_id(field->data, field->len));
-    else if (kind != NFL_NAME_APPLICATION && field->len >= 1 && field->len <= 8)
-        options_add_key(thing, nfl__load_be(field->data, field->len));
+    else
+        options_add_number(thing, kind, part, field);
 }
 
 static void options_read_field(const nfl_parser *parser, const nfl_record_field *field, options_thing *things)
@@ -159,6 +181,14 @@ nfl_status nfl__options_tell(nfl_parser *parser, nfl__domain *domain, const nfl_
     return status;
 }
 
+/* Elements have two numbers; of an enterprise's, the bit that says so in templates is none of the number. */
+static uint64_t options_id(const options_thing *thing, uint32_t kind, uint32_t i)
+{
+    if (kind != NFL_NAME_ELEMENT)
+        return thing->ids[i];
+    return (uint64_t)thing->pen << 16 | (thing->ids[i] & (thing->pen ? 0x7fff : 0xffff));
+}
+
 static void options_learn_names(nfl_parser *parser)
 {
     options_thing things[NFL_NAME_COUNT];
@@ -169,7 +199,8 @@ static void options_learn_names(nfl_parser *parser)
     for (uint32_t kind = 1; kind < NFL_NAME_COUNT; kind++) {
         const options_thing *thing = &things[kind];
         for (uint32_t i = 0; i < thing->id_count && (thing->name.data || thing->description.data); i++) {
-            nfl__telling telling = {thing->ids[i], kind, 0, thing->name, thing->description};
+            nfl__telling telling = {.id = options_id(thing, kind, i), .kind = kind, .type = thing->type,
+                                    .name = thing->name, .description = thing->description};
             /* no room: the name stays unknown until the exporter repeats it */
             (void)nfl__options_tell(parser, parser->domain, &telling, parser->context->received_us);
         }
@@ -188,6 +219,7 @@ static void options_write(const nfl__domain *domain, const nfl__name *name, nfl_
                       .kind = name->kind,
                       .exporter = domain->exporter,
                       .domain = domain->id,
+                      .type = name->type,
                       .id = name->id,
                       .told_us = name->told_us,
                       .name = nfl__name_text(name),

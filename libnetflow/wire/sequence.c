@@ -22,7 +22,7 @@ static void sequence_fill_gap(nfl__sequence *sequence, uint32_t number, uint32_t
 {
     nfl__gap *gap = sequence_gap_of(sequence, number);
     if (!gap)
-        return; /* from before the gaps that are remembered */
+        return; /* a duplicate, or from before the gaps that are remembered */
     uint32_t before = number - gap->first, room = gap->len - before;
     uint32_t filled = count < room ? count : room, after = room - filled;
     sequence->lost -= filled;
@@ -176,7 +176,7 @@ void nfl__sequence_end(nfl__sequence *sequence, uint32_t count, int known)
         sequence_judge(sequence, number, records, records_known);
     if (sequence->late) {
         sequence->known = sequence->was_known;
-        if (known && !sequence->duplicate)
+        if (known)
             sequence_fill_gap(sequence, first, count);
         return;
     }

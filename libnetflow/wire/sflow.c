@@ -417,6 +417,40 @@ static void sflow_to_flow(nfl_parser *parser)
     parser->flow_set = 1;
 }
 
+enum { SFLOW_GENERIC_COUNTERS = 1, SFLOW_PORT_NAME = 1005 }; /* records of counter samples */
+
+/* What is in record `format` of sFlow.org; empty if the sample has none. */
+static nfl__rd sflow_record_of(const nfl_parser *parser, uint32_t format)
+{
+    for (uint32_t i = 0; i < parser->sample.record_count; i++) {
+        const uint8_t *content = parser->record.data + parser->spans[i].offset;
+        if (nfl__load_be32(content - SFLOW_PREFIX) == format)
+            return nfl__rd_make(content, parser->spans[i].len);
+    }
+    return nfl__rd_make(NULL, 0);
+}
+
+/* Counter samples may tell the name of their interface: its index stands in the generic counters, else it is the data
+ * source. */
+static void sflow_learn_name(nfl_parser *parser)
+{
+    nfl__rd named = sflow_record_of(parser, SFLOW_PORT_NAME), counters = sflow_record_of(parser, SFLOW_GENERIC_COUNTERS);
+    uint32_t index = nfl__rd_u32(&counters), len = nfl__rd_u32(&named);
+    const uint8_t *text = nfl__rd_bytes(&named, len);
+    if (counters.failed && parser->sample.source_class == 0)
+        index = parser->sample.source_index;
+    if (named.failed || index == 0)
+        return;
+    nfl__telling telling = {.id = index, .kind = NFL_NAME_INTERFACE, .name = {text, len}};
+    /* no room: the name stays unknown until the agent repeats it */
+    (void)nfl__options_tell(parser, parser->domain, &telling, parser->own.received_us);
+}
+
+static int sflow_is_counters(const nfl_sample *sample)
+{
+    return sample->format == 2 || sample->format == 4;
+}
+
 static nfl_status sflow_read_sample(nfl_parser *parser, nfl__rd *rd, nfl_error *err)
 {
     const sflow_layout *layout = sflow_layout_of(&parser->sample);
@@ -431,6 +465,8 @@ static nfl_status sflow_read_sample(nfl_parser *parser, nfl__rd *rd, nfl_error *
     NFL_TRY(sflow_find_records(parser, rd, err));
     if (sflow_is_flow(&parser->sample))
         sflow_to_flow(parser);
+    else if (sflow_is_counters(&parser->sample))
+        sflow_learn_name(parser);
     return NFL_OK;
 }
 

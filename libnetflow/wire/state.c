@@ -5,7 +5,7 @@
  *     template:  i64 refreshed (us), u16 id, u16 scope count, u16 options, u16 0, u32 fields
  *     field:     u32 pen, u16 id, u16 len
  *     sampler:   u32 kind, u32 rate, u64 id
- *     name:      u16 kind, u8 length of the name, u8 of the description, u64 id, i64 told (us), the two
+ *     name:      u8 kind, u8 type, u8 length of the name, u8 of the description, u64 id, i64 told (us), the two
  *
  * Little-endian. Domains go from the least to the most recently heard and names from the least to the most recently
  * told, so that loading keeps their order. The
@@ -43,7 +43,8 @@ static void state_write_template(nfl__wr *wr, const nfl__template *template)
 
 static void state_write_name(nfl__wr *wr, const nfl__name *name)
 {
-    nfl__wr_le(wr, name->kind, 2);
+    nfl__wr_le(wr, name->kind, 1);
+    nfl__wr_le(wr, name->type, 1);
     nfl__wr_le(wr, name->name_len, 1);
     nfl__wr_le(wr, name->description_len, 1);
     nfl__wr_le(wr, name->id, 8);
@@ -172,7 +173,8 @@ static nfl_status state_read_sampler(nfl_parser *parser, nfl__rd *rd, nfl__domai
 static nfl_status state_read_name(nfl_parser *parser, nfl__rd *rd, nfl__domain *domain, nfl_usec now_us,
                                   nfl_error *err)
 {
-    nfl__telling telling = {.kind = nfl__rd_u16_le(rd)};
+    nfl__telling telling = {.kind = nfl__rd_u8(rd)};
+    telling.type = nfl__rd_u8(rd);
     telling.name.len = nfl__rd_u8(rd);
     telling.description.len = nfl__rd_u8(rd);
     telling.id = nfl__rd_u64_le(rd);

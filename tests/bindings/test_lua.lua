@@ -71,6 +71,8 @@ test("what the encoder writes the parser reads", function()
     end
     equal(n, 1)
     fails(function() parser:feed("203.0.113.9", now, "x") end, "")
+    equal(parser:name(a_flow({in_if = "7"}), "in_if"), nil)
+    fails(function() parser:name(a_flow(), "bytes") end, "no names")
 end)
 
 test("a store answers", function()

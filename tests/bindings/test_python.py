@@ -85,6 +85,21 @@ class Parsing(unittest.TestCase):
         data[:] = bytes(len(data))
         self.assertEqual(next(iter(parser)).src, '192.0.2.1')
 
+    def test_names_that_the_exporter_told_are_found(self):
+        parser = netflow.Parser()
+        sets = bytes.fromhex('0003 0012 0101 0002 0001 000a 0004 0052 ffff  0101 000d 00000007 04 65746830'
+                             '0002 0014 0100 0003 000a 0004 000e 0004 0001 0004  0100 0010 00000007 00000008 00000064')
+        parser.feed('203.0.113.9', 0, b'\0\x0a' + (16 + len(sets)).to_bytes(2, 'big') + bytes(11) + b'\7' + sets)
+        flow, = list(parser)
+        self.assertEqual((flow.in_if, parser.name(flow, 'in_if'), parser.name(flow, 'out_if')), (7, 'eth0', None))
+        self.assertIsNone(parser.name(flow, 'app_id'))
+        with self.assertRaises(netflow.Error):
+            parser.name(flow, 'bytes')
+        with self.assertRaises(netflow.Error):
+            parser.name(flow, 'no_such_field')
+        reader = netflow.Reader(str(EXPORTS))
+        self.assertIsNone(reader.name(flow, 'in_if'))
+
     def test_rubbish_is_an_exception(self):
         with self.assertRaises(netflow.Error):
             netflow.Parser().feed('203.0.113.9', 0, b'\0')

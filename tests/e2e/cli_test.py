@@ -510,16 +510,28 @@ class Others(Case):
     def test_decode_writes_values_by_their_types(self):
         capture = self.work / 'typed.pcap'
         capture.write_bytes(pcap([(START, sets_of(
-            10, (2, '0100 000b 009a 0008 009c 0008 0137 0004 0137 0008 0137 0002 009a 0004 00e6 0001 00e9 0001 0088 0001'
-                    ' 003d 0001 00e6 0001'),
-            (256, 'eeaf5200 80000000 00000000 00000000 3fc00000 3fb999999999999a 7fc0 00000001 10 03 03 01 ff')))]))
+            10, (2, '0100 000f 009a 0008 009c 0008 0137 0004 0137 0008 0137 0002 009a 0004 00e6 0001 00e9 0001 0088 0001'
+                    ' 003d 0001 00e6 0001 0059 0004 0059 0001 0046 0003 004f 0003'),
+            (256, 'eeaf5200 80000000 00000000 00000000 3fc00000 3fb999999999999a 7fc0 00000001 10 03 03 01 ff 00000083 90 018705 00010a')))]))
         fields = [event['fields'] for event in self.good('decode', '--names', capture).json() if event['ev'] == 'record'][0]
         self.assertEqual(fields, [
             ['flowStartMicroseconds', '2026-11-24T00:00:00.500Z'], ['flowStartNanoseconds', '0000000000000000'],
             ['samplingProbability', 1.5], ['samplingProbability', 0.1], ['samplingProbability', '7fc0'],
             ['flowStartMicroseconds', '00000001'], ['natEvent', 16, 'port block allocation'],
             ['firewallEvent', 3, 'flow denied'], ['flowEndReason', 3, 'end of flow'], ['flowDirection', 1, 'egress'],
-            ['natEvent', 255]])
+            ['natEvent', 255], ['forwardingStatus', 0x83, 'dropped, unroutable'], ['forwardingStatus', 0x90],
+            ['mplsTopLabelStackSection', '018705', 'label 6256, traffic class 2, bottom of stack'],
+            ['mplsLabelStackSection10', '00010a', 'label 16, traffic class 5']])
+
+    def test_decode_names_elements_as_their_exporter_describes_them(self):
+        capture = self.work / 'described.pcap'
+        capture.write_bytes(pcap([(START, sets_of(
+            10, (3, '0101 0004 0002 015a 0004 012f 0002 0153 0001 0155 ffff'),
+            (257, '00003039 8007 02 08 61226d65436f6465 00003039 0008 0d 01 1b'),
+            (2, '0100 0002 8007 0002 00003039 8008 0002 00003039'), (256, '0102 6162')))]))
+        events = self.good('decode', '--names', capture).json()
+        self.assertEqual([event['fields'] for event in events if event['ev'] == 'record'],
+                         [[['a"meCode', 258], ['\x1b', 'ab']]])
 
     def test_decode_takes_elements_of_ones_own(self):
         capture, elements = self.work / 'own.pcap', self.work / 'own.csv'

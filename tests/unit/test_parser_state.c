@@ -207,6 +207,28 @@ static void duplicates_of_ipfix_are_told_from_messages_that_look_alike(void)
     nfl_parser_free(parser);
 }
 
+/* An exporter of another numbering whose datagrams come twice now and then, the second time late. */
+static void duplicates_do_not_hinder_learning(void)
+{
+    nfl_parser *parser = new_parser(0);
+    uint32_t number = 1000, older = 0, old = 0;
+    nfl_domain_info learnt = {0};
+    for (uint32_t i = 0; i < 60; i++) {
+        older = old;
+        old = number;
+        feed_numbered(parser, NUMBER_INCLUDED, &number, 2 + i % 3, 0);
+        if (i % 4 == 3)
+            feed_numbered(parser, NUMBER_INCLUDED, &older, 2 + (i - 1) % 3, 0);
+        if (i == 40)
+            learnt = info_of(parser);
+    }
+    nfl_domain_info info = info_of(parser);
+    CU_ASSERT_EQUAL(info.duplicates, 15);
+    CU_ASSERT(info.lost == learnt.lost && info.late == learnt.late && info.restarts == learnt.restarts);
+    CU_ASSERT_EQUAL(info.next_sequence, number);
+    nfl_parser_free(parser);
+}
+
 static void uncountable_records_are_not_reported_lost(void)
 {
     nfl_parser *parser = new_parser(0);
@@ -402,6 +424,7 @@ NFL_SUITE("parser state",
           {"only the same datagram is a duplicate", only_the_same_datagram_is_a_duplicate},
           {"duplicates of IPFIX are told from messages that look alike",
            duplicates_of_ipfix_are_told_from_messages_that_look_alike},
+          {"duplicates do not hinder learning", duplicates_do_not_hinder_learning},
           {"records that cannot be counted are not reported lost", uncountable_records_are_not_reported_lost},
           {"a restarted exporter is no loss", a_restarted_exporter_is_no_loss}, {"limits hold", limits_hold},
           {"templates expire", templates_expire},

@@ -282,6 +282,49 @@ static void samples_are_events(void)
 }
 
 /* What is wrong in one sample leaves the others alone. */
+static void counter_samples_name_interfaces(void)
+{
+    static const struct {
+        const char *name;
+        uint32_t format;
+        const char *sample;
+        uint32_t interface; /* 0 = none is named */
+        const char *wanted;
+    } t[] = {
+        {"by its data source", 2, "00000001 00000003 00000001 000003ed 00000008 00000004 65746830", 3, "eth0"},
+        {"by its index in the counters", 2,
+         "00000001 00000003 00000002 000003ed 00000008 00000004 65746830 00000001 00000004 0000000b", 11, "eth0"},
+        {"expanded", 4, "00000001 00000000 00000009 00000001 000003ed 00000008 00000003 65746800", 9, "eth"},
+        {"a VLAN is no interface", 2, "00000001 01000003 00000001 000003ed 00000008 00000004 65746830", 0, ""},
+        {"of an enterprise", 2, "00000001 00000003 00000001 000013ed 00000008 00000004 65746830", 0, ""},
+        {"a name that is cut", 2, "00000001 00000003 00000001 000003ed 00000008 00000005 65746830", 0, ""},
+        {"a length beyond all", 2, "00000001 00000003 00000001 000003ed 00000004 ffffffff", 0, ""},
+        {"no length", 2, "00000001 00000003 00000001 000003ed 00000000", 0, ""},
+        {"in a flow sample", 1,
+         "00000001 00000003 00000001 00000001 00000000 00000000 00000000 00000001 000003ed 00000008 00000004 65746830", 0,
+         ""},
+    };
+    for (size_t i = 0; i < sizeof t / sizeof *t; i++) {
+        static test_datagram d;
+        outcome out;
+        nfl_parser *parser = new_parser(NULL);
+        nfl_name name = {.struct_size = sizeof name};
+        start(&d, 1, 1);
+        test_sample(&d, t[i].format);
+        test_bytes(&d, t[i].sample);
+        test_sample(&d, 0);
+        feed(parser, &d, &out);
+        NFL_CHECK(t[i].name, (nfl_parser_domain_name(parser, 0, 0, &name) == NFL_OK) == (t[i].interface != 0));
+        if (t[i].interface) {
+            NFL_CHECK(t[i].name, name.kind == NFL_NAME_INTERFACE && name.version == NFL_VERSION_SFLOW5);
+            NFL_CHECK(t[i].name, name.id == t[i].interface && strcmp(name.name, t[i].wanted) == 0);
+            NFL_CHECK(t[i].name, nfl_parser_name(parser, &exporter, NFL_VERSION_SFLOW5, 99, NFL_NAME_INTERFACE,
+                                                 t[i].interface, &name) == NFL_OK);
+        }
+        nfl_parser_free(parser);
+    }
+}
+
 static void faults_stay_where_they_are(void)
 {
     static const struct {
@@ -443,6 +486,7 @@ NFL_SUITE("sflow", {"a flow sample is a flow", a_flow_sample_is_a_flow},
           {"records become flows", records_become_flows},
           {"interfaces follow their format", interfaces_follow_their_format},
           {"samples are events", samples_are_events},
+          {"counter samples name interfaces", counter_samples_name_interfaces},
           {"faults stay where they are", faults_stay_where_they_are},
           {"headers are checked", headers_are_checked},
           {"loss is counted per agent", loss_is_counted_per_agent},

@@ -92,6 +92,10 @@ static void options_data_tell_names(void)
         {"IPFIX: selector; samplerName is empty, selectorName is not", 10,
          "0003 0016 0101 0003 0001 012e 0004 0054 0002 014f ffff 0101 0014 00000003 0000 06" UPLINK "000000",
          NFL_NAME_SAMPLER, 3, "uplink", ""},
+        {"an element of the exporter's own (RFC 5610)", 10,
+         "0003 001e 0101 0005 0002 015a 0004 012f 0002 0153 0001 0158 0001 0155 ffff"
+         "0101 0011 00003039 8007 0d 00 04" ETH0,
+         NFL_NAME_ELEMENT, UINT64_C(12345) << 16 | 7, "eth0", ""},
         {"not UTF-8, as it was sent", 10, "0003 0012 0101 0002 0001 000a 0004 0052 0004 0101 000c 00000009 fffe41c3",
          NFL_NAME_INTERFACE, 9, "\xff\xfe\x41\xc3", ""},
     };
@@ -226,7 +230,7 @@ static nfl_status tell_number(nfl__names *names, nfl__memory *memory, size_t max
 {
     char text[24];
     int len = snprintf(text, sizeof text, "if%llu", (unsigned long long)id);
-    nfl__telling telling = {id, NFL_NAME_INTERFACE, 0, {(const uint8_t *)text, (size_t)len}, {NULL, 0}};
+    nfl__telling telling = {.id = id, .kind = NFL_NAME_INTERFACE, .name = {(const uint8_t *)text, (size_t)len}};
     return nfl__names_tell(names, memory, 1, max_bytes, &telling, NOW, dropped);
 }
 
@@ -293,6 +297,82 @@ static void forged_exporters_displace_no_names(void)
     nfl_parser_free(parser);
 }
 
+/* 200 names in one set, from interface `first` on. */
+static void many_names(test_datagram *d, uint32_t first)
+{
+    test_ipfix(d, SECONDS, 1, 7);
+    test_set(d, 0x102);
+    for (uint32_t i = first; i < first + 200; i++) {
+        test_number(d, i, 4);
+        test_bytes(d, "06" UPLINK);
+    }
+    test_close(d);
+}
+
+/* Newcomers that are there, with as many names as each can have: more than the memory, but none of them has to go. */
+static void names_of_newcomers_displace_nobody(void)
+{
+    enum { NEWCOMERS = 60, MAX_BYTES = 400000 };
+    static test_datagram d;
+    NFL_OPTS(nfl_parser_opts, opts, .max_bytes = MAX_BYTES);
+    nfl_parser *parser = NULL;
+    const nfl_flow *flow;
+    CU_ASSERT_EQUAL_FATAL(nfl_parser_new(&opts, &parser, NULL), NFL_OK);
+    for (uint32_t i = 0; i < NEWCOMERS; i++) {
+        nfl_ip from = nfl_ip_from_v4(0xc6120000u + i);
+        tell_from(parser, &from, 10, 7, NOW, NAME_TEMPLATE);
+    }
+    many_names(&d, 0);
+    for (uint32_t i = 0; i < NEWCOMERS; i++) {
+        nfl_ip from = nfl_ip_from_v4(0xc6120000u + i);
+        CU_ASSERT_EQUAL(nfl_parser_feed(parser, &from, NOW, d.bytes, d.len, NULL), NFL_OK);
+        while (nfl_parser_next(parser, &flow, NULL) != NFL_DONE)
+            continue;
+    }
+    CU_ASSERT(nfl_parser_memory(parser) > MAX_BYTES - 4096 && nfl_parser_memory(parser) <= MAX_BYTES);
+    CU_ASSERT_EQUAL(stats_of(parser).domains, NEWCOMERS);
+    CU_ASSERT_EQUAL(stats_of(parser).evicted_domains, 0);
+    nfl_parser_free(parser);
+}
+
+static void a_domain_has_its_share_of_the_memory(void)
+{
+    enum { MAX_BYTES = 1 << 20 };
+    static test_datagram d;
+    outcome out;
+    NFL_OPTS(nfl_parser_opts, opts, .max_bytes = MAX_BYTES);
+    nfl_parser *parser = NULL;
+    CU_ASSERT_EQUAL_FATAL(nfl_parser_new(&opts, &parser, NULL), NFL_OK);
+    tell(parser, 10, 7, NAME_TEMPLATE);
+    size_t before = nfl_parser_memory(parser);
+    for (uint32_t i = 0; i < 10; i++) {
+        many_names(&d, i * 200);
+        feed(parser, &d, &out);
+    }
+    size_t held = nfl_parser_memory(parser) - before;
+    CU_ASSERT(held > MAX_BYTES / 64 && held < MAX_BYTES / 16); /* the names' 1/32, and their table */
+    CU_ASSERT_EQUAL(info_of(parser).names + stats_of(parser).dropped_names, 2000);
+    CU_ASSERT(has_name(parser, 10, 7, NFL_NAME_INTERFACE, 1999, "uplink", ""));
+    CU_ASSERT(has_no_name(parser, 10, 7, NFL_NAME_INTERFACE, 0));
+    nfl_parser_free(parser);
+}
+
+static void elements_are_told_with_their_type(void)
+{
+    nfl_parser *parser = new_parser(0);
+    nfl_name name = {.struct_size = sizeof name};
+    const uint64_t id = UINT64_C(12345) << 16 | 7;
+    tell(parser, 10, 7, "0003 001a 0101 0004 0002 015a 0004 012f 0002 0153 0001 0155 ffff"
+                        "0101 0010 00003039 0007 0d 04" ETH0);
+    CU_ASSERT_EQUAL(nfl_parser_name(parser, &exporter, 10, 7, NFL_NAME_ELEMENT, id, &name), NFL_OK);
+    CU_ASSERT_EQUAL(name.type, NFL_ELEMENT_STRING);
+    tell(parser, 10, 7, "0101 0010 00003039 0007 02 04" ETH0); /* the type alone has changed */
+    CU_ASSERT_EQUAL(nfl_parser_name(parser, &exporter, 10, 7, NFL_NAME_ELEMENT, id, &name), NFL_OK);
+    CU_ASSERT(name.type == NFL_ELEMENT_U16 && strcmp(name.name, "eth0") == 0);
+    CU_ASSERT_PTR_NULL(nfl_parser_describe(parser, 12345, 7)); /* what one exporter says is no registry */
+    nfl_parser_free(parser);
+}
+
 static void names_end_with_the_session(void)
 {
     nfl_parser *parser = new_parser(0);
@@ -350,6 +430,9 @@ NFL_SUITE("names told by exporters",
           {"all names can be gone through", all_names_can_be_gone_through},
           {"the least recently told names go first", the_least_recently_told_names_go_first},
           {"forged exporters displace no names", forged_exporters_displace_no_names},
+          {"names of newcomers displace nobody", names_of_newcomers_displace_nobody},
+          {"a domain has its share of the memory", a_domain_has_its_share_of_the_memory},
+          {"elements are told with their type", elements_are_told_with_their_type},
           {"names end with the session", names_end_with_the_session},
           {"allocation failures leak nothing", allocation_failures_leak_nothing},
           {"names told again allocate nothing", names_told_again_allocate_nothing})
