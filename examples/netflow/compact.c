@@ -5,9 +5,9 @@
 
 #include <netflow/store.h>
 
-static nfl_status compact_all(nfl_store *store, nfl_store_info *before, nfl_store_info *after, nfl_error *err)
+static nfl_status compact_all(nfl_store *store, nfl_usec sums_before_us, nfl_store_info *before, nfl_store_info *after, nfl_error *err)
 {
-    NFL_OPTS(nfl_compact_opts, opts, .flags = NFL_COMPACT_ALL);
+    NFL_OPTS(nfl_compact_opts, opts, .flags = NFL_COMPACT_ALL, .sums_before_us = sums_before_us);
     nfl_status status = nfl_store_get_info(store, before, err);
     while (status == NFL_OK)
         status = nfl_store_compact(store, &opts, err);
@@ -22,7 +22,7 @@ int command_compact(const options *given)
     NFL_OPTS(nfl_store_info, after, .flows = 0);
     nfl_status status = nfl_store_new(given->store, NULL, &store, &err);
     if (status == NFL_OK) {
-        status = compact_all(store, &before, &after, &err);
+        status = compact_all(store, given->sums_before_us, &before, &after, &err);
         nfl_store_free(store);
     }
     if (status < 0) {
@@ -32,6 +32,7 @@ int command_compact(const options *given)
     const fact facts[] = {
         {"store", "store", FACT_TEXT, 0, given->store},
         {"flows", "flow records", FACT_COUNT, after.flows, NULL},
+        {"summed_flows", "records kept as sums", FACT_COUNT, after.summed_flows, NULL},
         {"segments_before", "segments before", FACT_COUNT, before.segments, NULL},
         {"segments", "segments", FACT_COUNT, after.segments, NULL},
         {"bytes_before", "size before", FACT_BYTES, before.bytes, NULL},

@@ -11,6 +11,7 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 int command_decode(int argc, char **argv);
@@ -73,13 +74,14 @@ static void decode_template(const nfl_event *event)
     puts("]}");
 }
 
-static void decode_record(const nfl_parser *parser, const nfl_event *event, int names)
+static void decode_record(const nfl_parser *parser, const nfl_event *event, const nfl_ip *exporter, int names)
 {
     printf("{\"ev\": \"%s\", \"ver\": %u, \"odid\": %u, \"tmpl\": %u, \"fields\": ",
            event->kind == NFL_EVENT_OPTIONS ? "options" : "record", event->version, event->domain,
            event->template_id);
     if (names) {
-        decode_named_fields(parser, event);
+        decode_source source = {parser, exporter, event->domain, event->version};
+        decode_named_fields(&source);
         puts("}");
         return;
     }
@@ -194,7 +196,7 @@ static void decode_event(const nfl_parser *parser, const nfl_event *event, const
         if (event->version == 5)
             decode_v5(datagram->data + event->offset);
         else if (event->version == 9 || event->version == 10)
-            decode_record(parser, event, names);
+            decode_record(parser, event, &datagram->src, names);
         break;
     case NFL_EVENT_SAMPLE:
         decode_sample(parser, event, datagram->data);
@@ -256,30 +258,89 @@ static int decode_file(nfl_parser *parser, const char *path, int names)
     return status < 0;
 }
 
-int command_decode(int argc, char **argv)
+enum { DECODE_MAX_ELEMENTS = 16 << 20 }; /* bytes of a list of elements */
+
+/* The host's own elements; NULL, with a message, when they cannot be read. */
+static nfl_element_table *decode_load_elements(const char *path)
 {
-    int help = argc > 1 && strcmp(argv[1], "--help") == 0;
-    int names = argc > 1 && strcmp(argv[1], "--names") == 0;
-    if (help || argc < 2 + names) {
-        fputs("usage: netflow decode [--names] FILE...\n"
-              "Print every datagram of capture files (pcap, pcapng) and message of IPFIX files as JSON lines; - is\n"
-              "standard input.\n"
-              "\n"
-              "  --names   Fields by name, values by type, lists opened, instead of numbers and octets.\n",
-              help ? stdout : stderr);
-        return help ? 0 : 2;
+    nfl_error err;
+    nfl_element_table *table = NULL;
+    FILE *file = fopen(path, "rbe");
+    char *text = malloc(DECODE_MAX_ELEMENTS);
+    size_t len = file && text ? fread(text, 1, DECODE_MAX_ELEMENTS, file) : 0;
+    if (!file || !text || ferror(file))
+        perror(path);
+    else if (len == DECODE_MAX_ELEMENTS)
+        fprintf(stderr, "%s: larger than %d bytes\n", path, DECODE_MAX_ELEMENTS);
+    else if (nfl_element_table_load(text, len, NULL, &table, &err) < 0)
+        fprintf(stderr, "%s: %s\n", path, err.message);
+    if (file)
+        fclose(file);
+    free(text);
+    return table;
+}
+
+/* What the command line says. */
+typedef struct decode_options {
+    int names;
+    const char *elements;
+    int first_file; /* position in argv; 0 = the line is wrong */
+} decode_options;
+
+static decode_options decode_read_options(int argc, char **argv)
+{
+    decode_options given = {0};
+    int i = 1;
+    for (; i < argc && strncmp(argv[i], "--", 2) == 0; i++) {
+        if (strcmp(argv[i], "--names") == 0) {
+            given.names = 1;
+        } else if (strcmp(argv[i], "--elements") == 0 && i + 1 < argc) {
+            given.names = 1;
+            given.elements = argv[++i];
+        } else {
+            return given;
+        }
     }
+    given.first_file = i < argc ? i : 0;
+    return given;
+}
+
+/* All files of the command line; 1 when something failed. */
+static int decode_files(const decode_options *given, char **files, const nfl_element_table *elements)
+{
     nfl_error err;
     nfl_parser *parser = NULL;
-    NFL_OPTS(nfl_parser_opts, opts, .flags = NFL_PARSER_NO_PENDING);
+    NFL_OPTS(nfl_parser_opts, opts, .flags = NFL_PARSER_NO_PENDING, .elements = elements);
     if (nfl_parser_new(&opts, &parser, &err) < 0) {
         fprintf(stderr, "netflow decode: %s\n", err.message);
         return 1;
     }
     int failed = 0;
-    for (int i = 1 + names; i < argc; i++)
-        failed |= decode_file(parser, argv[i], names);
+    for (; *files; files++)
+        failed |= decode_file(parser, *files, given->names);
     nfl_parser_free(parser);
+    return failed;
+}
+
+int command_decode(int argc, char **argv)
+{
+    int help = argc > 1 && strcmp(argv[1], "--help") == 0;
+    decode_options given = decode_read_options(argc, argv);
+    if (help || !given.first_file) {
+        fputs("usage: netflow decode [--names] [--elements CSV] FILE...\n"
+              "Print every datagram of capture files (pcap, pcapng) and message of IPFIX files as JSON lines; - is\n"
+              "standard input.\n"
+              "\n"
+              "  --names         Fields by name, values by type, lists opened, instead of numbers and octets.\n"
+              "  --elements CSV  Elements of your own, as pen,id,name,type; implies --names.\n",
+              help ? stdout : stderr);
+        return help ? 0 : 2;
+    }
+    nfl_element_table *elements = given.elements ? decode_load_elements(given.elements) : NULL;
+    if (given.elements && !elements)
+        return 1;
+    int failed = decode_files(&given, argv + given.first_file, elements);
+    nfl_element_table_free(elements);
     if (fflush(stdout) != 0 || ferror(stdout)) {
         perror("netflow decode: standard output");
         failed = 1;

@@ -3,9 +3,14 @@
  *
  *     {"semantic": 3, "elements": [{"fields": [...]}, {"template": 257, "fields": [...]},
  *                                  {"template": 300, "unread": "0a0000010050"}]}
+ *
+ * Behind the number of an interface, VRF, application or sampler stands what the exporter calls it, if it told that
+ * before: ["ingressInterface", 7, "eth0"]. Behind events, directions and the like stands IANA's word for the number:
+ * ["firewallEvent", 3, "flow denied"].
  */
 #include "decode_names.h"
 
+#include "decode_words.h"
 #include "text.h"
 
 #include <netflow/element.h>
@@ -13,6 +18,7 @@
 #include <netflow/time.h>
 
 #include <inttypes.h>
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -23,15 +29,15 @@ static const char *const names_v9_scopes[] = {NULL, "System", "Interface", "Line
 enum { NAMES_V9_SCOPES = sizeof names_v9_scopes / sizeof *names_v9_scopes };
 
 /* A v9 scope has no element; of others NULL = not registered. */
-static const nfl_element *names_element(const nfl_record_field *field, uint16_t version)
+static const nfl_element *names_element(const decode_source *source, const nfl_record_field *field)
 {
-    return field->scope && version == 9 ? NULL : nfl_element_find(field->pen, field->id);
+    return field->scope && source->version == 9 ? NULL : nfl_parser_describe(source->parser, field->pen, field->id);
 }
 
-static void names_print_name(const nfl_record_field *field, uint16_t version)
+static void names_print_name(const decode_source *source, const nfl_record_field *field)
 {
-    const nfl_element *element = names_element(field, version);
-    if (!element && field->scope && version == 9 && field->id < NAMES_V9_SCOPES && names_v9_scopes[field->id])
+    const nfl_element *element = names_element(source, field);
+    if (!element && field->scope && source->version == 9 && field->id < NAMES_V9_SCOPES && names_v9_scopes[field->id])
         printf("\"%s\"", names_v9_scopes[field->id]);
     else if (!element)
         printf("\"%" PRIu32 "/%u\"", field->pen, field->id);
@@ -141,6 +147,34 @@ static int names_print_milliseconds(const nfl_record_field *field)
     return field->len == 8 && value < INT64_MAX / 1000 / 1000 && names_print_time((nfl_usec)value * 1000);
 }
 
+/* Seconds since 1900 and 32 bits of fraction (RFC 7011 6.1.9); era 1 begins in 2036. */
+static int names_print_ntp(const nfl_record_field *field)
+{
+    uint64_t value = field->len == 8 ? names_number(field) : 0, seconds = value >> 32, fraction = value & UINT32_MAX;
+    if (value == 0)
+        return 0;
+    if (seconds < UINT64_C(0x80000000))
+        seconds += UINT64_C(1) << 32;
+    return names_print_time((nfl_usec)((seconds - UINT64_C(2208988800)) * 1000000 + (fraction * 1000000 >> 32)));
+}
+
+/* RFC 7011 6.2: float64 may be sent as float32. JSON knows finite numbers only. */
+static int names_print_float(const nfl_record_field *field)
+{
+    uint32_t narrow = (uint32_t)names_number(field);
+    uint64_t wide = names_number(field);
+    float single;
+    double value;
+    memcpy(&single, &narrow, sizeof single);
+    memcpy(&value, &wide, sizeof value);
+    if (field->len == 4)
+        value = (double)single;
+    if ((field->len != 4 && field->len != 8) || !isfinite(value))
+        return 0;
+    printf("%.*g", field->len == 4 ? 9 : 17, value);
+    return 1;
+}
+
 /* How the types are written; those left out as octets. Each returns 0, and prints nothing, if the length does not
  * fit. */
 static int (*const names_printers[])(const nfl_record_field *field) = {
@@ -152,35 +186,94 @@ static int (*const names_printers[])(const nfl_record_field *field) = {
     [NFL_ELEMENT_I16] = names_print_signed,
     [NFL_ELEMENT_I32] = names_print_signed,
     [NFL_ELEMENT_I64] = names_print_signed,
+    [NFL_ELEMENT_F32] = names_print_float,
+    [NFL_ELEMENT_F64] = names_print_float,
     [NFL_ELEMENT_BOOL] = names_print_boolean,
     [NFL_ELEMENT_MAC] = names_print_mac,
     [NFL_ELEMENT_STRING] = names_print_string,
     [NFL_ELEMENT_SECONDS] = names_print_seconds,
     [NFL_ELEMENT_MILLISECONDS] = names_print_milliseconds,
+    [NFL_ELEMENT_MICROSECONDS] = names_print_ntp,
+    [NFL_ELEMENT_NANOSECONDS] = names_print_ntp,
     [NFL_ELEMENT_IPV4] = names_print_address,
     [NFL_ELEMENT_IPV6] = names_print_address,
 };
 
-static void names_print_list(const nfl_parser *parser, const nfl_list *within, const nfl_record_field *field,
-                             uint16_t version);
+static void names_print_list(const decode_source *source, const nfl_list *within, const nfl_record_field *field);
 
-static void names_print_field(const nfl_parser *parser, const nfl_list *within, const nfl_record_field *field,
-                              uint16_t version)
+/* Elements whose numbers exporters give names to. */
+static const struct {
+    uint16_t id;
+    uint16_t kind;
+} names_told[] = {
+    {10, NFL_NAME_INTERFACE},  {14, NFL_NAME_INTERFACE}, {252, NFL_NAME_INTERFACE}, {253, NFL_NAME_INTERFACE},
+    {234, NFL_NAME_VRF},       {235, NFL_NAME_VRF},      {95, NFL_NAME_APPLICATION}, {48, NFL_NAME_SAMPLER},
+    {302, NFL_NAME_SAMPLER},
+};
+
+/* Application ids are told by engine and selector (RFC 6759), whatever their length. */
+static uint64_t names_told_id(const nfl_record_field *field)
 {
-    const nfl_element *element = names_element(field, version);
-    putchar('[');
-    names_print_name(field, version);
+    uint64_t value = names_number(field);
+    if (field->id != 95)
+        return value;
+    nfl_record_field selector = *field;
+    selector.data++;
+    selector.len--;
+    return (uint64_t)field->data[0] << 56 | (names_number(&selector) & ((UINT64_C(1) << 56) - 1));
+}
+
+/* What the registry calls the value. */
+static void names_print_word(const nfl_record_field *field)
+{
+    const char *word = field->pen == 0 && field->len >= 1 && field->len <= 8 ? decode_word(field->id, names_number(field))
+                                                                             : NULL;
+    if (!word)
+        return;
     fputs(", ", stdout);
-    if (element && nfl_list_kind(field))
-        names_print_list(parser, within, field, version);
+    text_print_json(stdout, word);
+}
+
+/* What the exporter calls the thing: behind the value, when it has told so in options data. */
+static void names_print_told(const decode_source *source, const nfl_record_field *field)
+{
+    nfl_name name = {.struct_size = sizeof name};
+    if (field->pen != 0 || field->len == 0)
+        return;
+    for (size_t i = 0; i < sizeof names_told / sizeof *names_told; i++) {
+        if (names_told[i].id != field->id ||
+            nfl_parser_name(source->parser, source->exporter, source->version, source->domain, names_told[i].kind,
+                            names_told_id(field), &name) != NFL_OK)
+            continue;
+        fputs(", ", stdout);
+        text_print_json(stdout, name.name[0] ? name.name : name.description);
+    }
+}
+
+static int names_is_list(const nfl_element *element)
+{
+    return element->type >= NFL_ELEMENT_BASIC_LIST && element->type <= NFL_ELEMENT_SUB_TEMPLATE_MULTI_LIST;
+}
+
+static void names_print_field(const decode_source *source, const nfl_list *within, const nfl_record_field *field)
+{
+    const nfl_element *element = names_element(source, field);
+    putchar('[');
+    names_print_name(source, field);
+    fputs(", ", stdout);
+    if (element && names_is_list(element))
+        names_print_list(source, within, field);
     else if (!element || element->type >= sizeof names_printers / sizeof *names_printers ||
              !names_printers[element->type] || !names_printers[element->type](field))
         names_print_octets(field->data, field->len);
+    if (!field->scope || source->version != 9) {
+        names_print_told(source, field);
+        names_print_word(field);
+    }
     putchar(']');
 }
 
-static void names_print_list_element(const nfl_parser *parser, nfl_list *list, nfl_status status,
-                                     uint16_t version)
+static void names_print_list_element(const decode_source *source, nfl_list *list, nfl_status status)
 {
     nfl_record_field field;
     putchar('{');
@@ -193,18 +286,17 @@ static void names_print_list_element(const nfl_parser *parser, nfl_list *list, n
         fputs("\"fields\": [", stdout);
         for (int first = 1; nfl_list_next_field(list, &field) == NFL_OK; first = 0) {
             fputs(first ? "" : ", ", stdout);
-            names_print_field(parser, list, &field, version);
+            names_print_field(source, list, &field);
         }
         putchar(']');
     }
     putchar('}');
 }
 
-static void names_print_list(const nfl_parser *parser, const nfl_list *within, const nfl_record_field *field,
-                             uint16_t version)
+static void names_print_list(const decode_source *source, const nfl_list *within, const nfl_record_field *field)
 {
     nfl_list list = {.struct_size = sizeof list};
-    nfl_status status = nfl_list_open(&list, parser, within, field, NULL);
+    nfl_status status = nfl_list_open(&list, source->parser, within, field, NULL);
     if (status < 0) {
         names_print_octets(field->data, field->len);
         return;
@@ -212,18 +304,18 @@ static void names_print_list(const nfl_parser *parser, const nfl_list *within, c
     printf("{\"semantic\": %u, \"elements\": [", list.semantic);
     for (int first = 1; (status = nfl_list_next(&list, NULL)) != NFL_DONE; first = 0) {
         fputs(first ? "" : ", ", stdout);
-        names_print_list_element(parser, &list, status, version);
+        names_print_list_element(source, &list, status);
     }
     fputs("]}", stdout);
 }
 
-void decode_named_fields(const nfl_parser *parser, const nfl_event *event)
+void decode_named_fields(const decode_source *source)
 {
     nfl_record_field field;
     putchar('[');
-    for (uint32_t i = 0; nfl_parser_field(parser, i, &field) == NFL_OK; i++) {
+    for (uint32_t i = 0; nfl_parser_field(source->parser, i, &field) == NFL_OK; i++) {
         fputs(i ? ", " : "", stdout);
-        names_print_field(parser, NULL, &field, event->version);
+        names_print_field(source, NULL, &field);
     }
     putchar(']');
 }

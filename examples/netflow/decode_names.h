@@ -1,10 +1,18 @@
-/* Fields of records for people: elements by name, values by type, lists opened (netflow decode --names). */
+/* Fields of records for people: names of elements, values by their types, lists opened. */
 #ifndef NETFLOW_TOOL_DECODE_NAMES_H
 #define NETFLOW_TOOL_DECODE_NAMES_H
 
 #include <netflow/parser.h>
 
-/* Print the fields of the parser's current record as a JSON array of [name, value] pairs, in the order sent. */
-void decode_named_fields(const nfl_parser *parser, const nfl_event *event);
+/* Where a record comes from. */
+typedef struct decode_source {
+    const nfl_parser *parser;
+    const nfl_ip *exporter;
+    uint32_t domain;
+    uint16_t version;
+} decode_source;
+
+/* The fields of the parser's current record as a JSON array of [name, value] or [name, value, name of the value]. */
+void decode_named_fields(const decode_source *source);
 
 #endif

@@ -62,6 +62,7 @@ static void import_summary(const import *m, const captures *c)
         {"lost_datagrams", "datagrams lost before (v9)", FACT_TROUBLE, s.lost_datagrams, NULL},
         {"lost_records", "records lost before (IPFIX)", FACT_TROUBLE, s.lost_records, NULL},
         {"late_datagrams", "datagrams out of order", FACT_TROUBLE, s.late_datagrams, NULL},
+        {"duplicate_datagrams", "datagrams received twice", FACT_TROUBLE, s.duplicate_datagrams, NULL},
         {"restarts", "exporter restarts", FACT_TROUBLE, s.restarts, NULL},
         {"unknown_sets", "sets before their template", FACT_TROUBLE, s.unknown_sets, NULL},
         {"replayed_sets", "of these decoded later", FACT_TROUBLE, s.replayed_sets, NULL},

@@ -24,6 +24,7 @@ int command_info(const options *given)
         {"format_version", "file format version", FACT_COUNT, info.format_version, NULL},
         {"flows", "flow records", FACT_COUNT, info.flows, NULL},
         {"journal_flows", "of these not yet sealed", FACT_COUNT, info.journal_flows, NULL},
+        {"summed_flows", "records kept as sums", FACT_COUNT, info.summed_flows, NULL},
         {"segments", "sealed segments", FACT_COUNT, info.segments, NULL},
         {"bytes", "size in bytes", FACT_BYTES, info.bytes, NULL},
         {"first", "first flow starts", FACT_TIME, (uint64_t)info.first_us, NULL},

@@ -29,7 +29,8 @@ enum {
     OPTION_WIRE = 1 << 12,
     OPTION_COLLECTOR = 1 << 13,
     OPTION_RATE = 1 << 14,
-    OPTION_EXPLAIN = 1 << 15
+    OPTION_EXPLAIN = 1 << 15,
+    OPTION_SUMS_BEFORE = 1 << 20
 };
 
 typedef struct options {
@@ -41,6 +42,7 @@ typedef struct options {
     const char *out;
     const char *collector;
     nfl_usec from_us;
+    nfl_usec sums_before_us;
     nfl_usec to_us;
     nfl_usec bucket_us;
     nfl_usec now_us; /* the system's clock when the program started */

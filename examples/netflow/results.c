@@ -249,10 +249,20 @@ static void results_explain(const results *r)
     nfl_cursor_get_stats(r->cursor, &stats);
     fprintf(stderr,
             "blocks read %" PRIu64 ", left out %" PRIu64 " (times, values and addresses in their summaries)\n"
-            "records looked at %" PRIu64 ", matching %" PRIu64 " (%" PRIu64 " by sums made before), groups or rows %" PRIu64 "\n"
+            "records looked at %" PRIu64 ", matching %" PRIu64 ", of these by sums made before %" PRIu64 ", groups or rows %" PRIu64 "\n"
             "memory %sB, passes %" PRIu64 "\n",
             stats.blocks_read, stats.blocks_skipped, stats.rows_read, stats.rows_matched, stats.rows_summed, stats.groups,
             fact_human(stats.memory_bytes, memory), stats.passes ? stats.passes : 1);
+}
+
+/* Never less than was asked for without a word. */
+static void results_note_reduced(const results *r)
+{
+    NFL_OPTS(nfl_query_stats, stats, .reserved = 0);
+    nfl_cursor_get_stats(r->cursor, &stats);
+    if (stats.rows_reduced)
+        fprintf(stderr, "netflow: %" PRIu64 " records are not in this: only sums of them are kept, which do not tell it\n",
+                stats.rows_reduced);
 }
 
 static int results_ask(const options *given, nfl_store *store, const nfl_query *query, int gauge)
@@ -268,6 +278,8 @@ static int results_ask(const options *given, nfl_store *store, const nfl_query *
     if (status == NFL_OK) {
         results_describe(r, query);
         status = results_print(r, &err);
+        if (status >= 0)
+            results_note_reduced(r);
         if (status >= 0 && given->explain)
             results_explain(r);
     }

@@ -262,6 +262,8 @@ static void api_write_store(const api *a, json *j)
     json_pair_time(j, "first", info.first_us);
     json_pair_time(j, "last", info.last_us);
     json_pair_u64(j, "keep_days", a->keep_days);
+    json_pair_u64(j, "summed_flows", info.summed_flows);
+    json_pair_u64(j, "keep_flows_days", a->keep_flows_days);
     json_close(j, '}');
 }
 

@@ -21,6 +21,7 @@ enum {
 typedef struct api {
     const char *store;
     uint32_t keep_days;
+    uint32_t keep_flows_days;
     status_board *status;
     findings *findings;
     queries *queries;

@@ -18,6 +18,7 @@ static const char config_help[] =
     "  --http ADDR:PORT        dashboard and API (127.0.0.1:8080)\n"
     "  --http-name NAME        further host name by which browsers call the dashboard; may be repeated\n"
     "  --keep DAYS             drop flows after so many days (keep all)\n"
+    "  --keep-flows DAYS       after so many days, keep only sums of the flows (keep flows)\n"
     "  --max-size SIZE         drop the oldest flows when the store takes more: 500G (no limit)\n"
     "  --min-free SIZE         drop the oldest flows when the disk has less left: 20G (no limit)\n"
     "  --dns-server ADDR:PORT  ask this server for names (as the system is set up)\n"
@@ -89,15 +90,25 @@ static int config_set_dns_server(config *c, const char *value)
     return config_set_text(c->dns_server, sizeof c->dns_server, value);
 }
 
-static int config_set_keep(config *c, const char *value)
+static int config_set_days(uint32_t *out, const char *value)
 {
     enum { CENTURY = 36500 };
     char *rest;
     long days = strtol(value, &rest, 10);
     if (rest == value || *rest || *value == ' ' || days < 1 || days > CENTURY)
         return 0;
-    c->keep_days = (uint32_t)days;
+    *out = (uint32_t)days;
     return 1;
+}
+
+static int config_set_keep(config *c, const char *value)
+{
+    return config_set_days(&c->keep_days, value);
+}
+
+static int config_set_keep_flows(config *c, const char *value)
+{
+    return config_set_days(&c->keep_flows_days, value);
 }
 
 /* A number of bytes with k, M, G or T behind it (powers of 1000). */
@@ -138,6 +149,7 @@ static const struct {
     {"http-name", config_set_http_name, "empty, too long or too many http names:"},
     {"store", config_set_store, "empty or too long store directory:"},
     {"keep", config_set_keep, "keep wants days from 1 to 36500, not"},
+    {"keep-flows", config_set_keep_flows, "keep-flows wants days from 1 to 36500, not"},
     {"max-size", config_set_max_size, "max-size wants bytes such as 500G, not"},
     {"min-free", config_set_min_free, "min-free wants bytes such as 20G, not"},
     {"dns-server", config_set_dns_server, "empty or too long dns server:"},
@@ -270,6 +282,8 @@ static void config_overlay(config *c, const config *above)
     config_take(c->dns_server, above->dns_server, sizeof c->dns_server);
     if (above->keep_days)
         c->keep_days = above->keep_days;
+    if (above->keep_flows_days)
+        c->keep_flows_days = above->keep_flows_days;
     if (above->max_size)
         c->max_size = above->max_size;
     if (above->min_free)

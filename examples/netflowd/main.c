@@ -76,6 +76,7 @@ static int main_serve(collector *c, names *resolver, const sigset_t *waiting_mas
     http *h = NULL;
     const api a = {.store = c->config->store,
                    .keep_days = c->config->keep_days,
+                   .keep_flows_days = c->config->keep_flows_days,
                    .status = c->status,
                    .findings = c->findings,
                    .queries = c->queries,

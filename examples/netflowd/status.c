@@ -90,8 +90,10 @@ static void status_write_exporter(const nfl_domain_info *domain, json *j)
     json_pair_u64(j, "lost", domain->lost);
     json_pair_text(j, "lost_unit", status_loss_unit(domain->version));
     json_pair_u64(j, "late", domain->late);
+    json_pair_u64(j, "duplicates", domain->duplicates);
     json_pair_u64(j, "restarts", domain->restarts);
     json_pair_u64(j, "pending_bytes", domain->pending_bytes);
+    json_pair_u64(j, "names", domain->names);
     json_close(j, '}');
 }
 
@@ -115,6 +117,7 @@ static void status_write_decoder(const nfl_parser_stats *stats, json *j)
     json_pair_u64(j, "lost_datagrams", stats->lost_datagrams);
     json_pair_u64(j, "lost_records", stats->lost_records);
     json_pair_u64(j, "late_datagrams", stats->late_datagrams);
+    json_pair_u64(j, "duplicate_datagrams", stats->duplicate_datagrams);
     json_pair_u64(j, "restarts", stats->restarts);
     json_pair_u64(j, "memory_bytes", stats->memory_bytes);
     json_close(j, '}');

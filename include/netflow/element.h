@@ -52,7 +52,7 @@ enum {
     NFL_SEMANTICS_SNMP_GAUGE = 8     /**< snmpGauge */
 };
 
-/** One information element. Static, immutable. */
+/** One information element. Immutable; static, or of an ::nfl_element_table. */
 typedef struct nfl_element {
     uint32_t pen;       /**< Private enterprise number, 0 = IANA. Reverse elements: 29305 (RFC 5103). */
     uint16_t id;        /**< Element number. */
@@ -83,6 +83,52 @@ NFL_API const nfl_element *nfl_element_at(size_t i);
 
 /** @return Name of a NFL_ELEMENT_* type, e.g. "unsigned32"; "?" if unknown. Static. @since 0.1 */
 NFL_API const char *nfl_element_type_name(uint32_t type);
+
+/** Elements of a host's own: more than the built-in ones, or other names and types for these. Opaque. Immutable once
+ *  loaded, so that parsers and threads may share it. */
+typedef struct nfl_element_table nfl_element_table;
+
+/**
+ * @brief   Read elements from CSV text (RFC 4180).
+ *
+ * The first row has titles: `pen` (without it all are IANA's), `id` or `ie` or `elementId`, `name`, `type` or `dataType`
+ * (names of RFC 5610; others and none are octetArray), `semantics`; other columns are passed over. Without titles the
+ * columns are pen,id,name,type,semantics, of which the last two may be missing. So IANA's own
+ * ipfix-information-elements.csv can be read, and most vendors' lists. Lines that begin with # or ; are comments. Of an
+ * element listed twice the last row counts. Rows of PEN 29305 are passed over: the forward element tells (RFC 5103).
+ *
+ * @param   data   Text; not kept. NULL is allowed when @p len is 0.
+ * @param   len    Bytes.
+ * @param   alloc  NULL = malloc. Copied.
+ * @param[out] out Owned by the caller, free with nfl_element_table_free() after all parsers that use it.
+ * @param[out] err Detail on failure, with the number of the line; may be NULL.
+ * @retval  NFL_OK        *out is set.
+ * @retval  NFL_E_SYNTAX  A quote, number or name is wrong.
+ * @retval  NFL_E_LIMIT   More than 65536 elements.
+ * @retval  NFL_E_NOMEM   Out of memory.
+ * @since 0.1
+ */
+NFL_API NFL_MUST_USE nfl_status nfl_element_table_load(const void *data, size_t len, const nfl_alloc *alloc,
+                                                       nfl_element_table **out, nfl_error *err);
+
+/** @brief Free a table; NULL is allowed. @since 0.1 */
+NFL_API void nfl_element_table_free(nfl_element_table *table);
+
+/**
+ * @brief   Look an element up by number: in the table, else among the built-in ones as nfl_element_find() does.
+ * @param   table  Table, or NULL for the built-in ones only.
+ * @param   pen    Private enterprise number.
+ * @param   id     Element number.
+ * @return  Row that lives as long as the table, or NULL.
+ * @since 0.1
+ */
+NFL_API const nfl_element *nfl_element_table_find(const nfl_element_table *table, uint32_t pen, uint16_t id);
+
+/** @return Elements in the table, the built-in ones not counted. @since 0.1 */
+NFL_API size_t nfl_element_table_count(const nfl_element_table *table);
+
+/** @return Bytes of memory held. @since 0.1 */
+NFL_API size_t nfl_element_table_memory(const nfl_element_table *table);
 
 #ifdef __cplusplus
 }

@@ -47,6 +47,9 @@ typedef struct nfl_engine_opts {
     uint32_t reserved;      /**< 0. */
     uint64_t max_store_bytes; /**< The oldest segments go when all take more than this; 0 = no limit. */
     uint64_t min_free_bytes;  /**< The oldest segments go when the file system has less left; 0 = no limit. */
+    uint32_t keep_flows_s;    /**< Flows older than this are replaced by their sums (nfl_compact_opts::sums_before_us);
+                                   0 = never. */
+    uint32_t reserved2;       /**< 0. */
 } nfl_engine_opts;
 
 /**

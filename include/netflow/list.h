@@ -60,7 +60,8 @@ typedef struct nfl_list {
     NFL_PTR(const nfl_parser *, parser); /**< Private. */
 } nfl_list;
 
-/** @return Kind of list that a field holds, as nfl_list::kind, or 0 if it is none. @since 0.1 */
+/** @return Kind of list that a field holds, as nfl_list::kind, or 0 if it is none. Of elements of the host's own,
+ *  nfl_element::type tells it (nfl_parser_describe()). @since 0.1 */
 NFL_API uint32_t nfl_list_kind(const nfl_record_field *field);
 
 /**
@@ -71,7 +72,7 @@ NFL_API uint32_t nfl_list_kind(const nfl_record_field *field);
  * @param   field    From nfl_parser_field() or nfl_list_next_field().
  * @param[out] err   Detail on failure; may be NULL.
  * @retval  NFL_OK           Pull with nfl_list_next().
- * @retval  NFL_E_ARG        The element is no list (nfl_list_kind() is 0), or struct_size is not set.
+ * @retval  NFL_E_ARG        The element is no list, or struct_size is not set.
  * @retval  NFL_E_TRUNCATED  Shorter than its own head.
  * @retval  NFL_E_LIMIT      Deeper than ::NFL_LIST_MAX_DEPTH.
  * \rfc{6313,4.5} \threads{As the parser's.}

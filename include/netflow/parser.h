@@ -13,7 +13,7 @@
  * or the other for a datagram.
  *
  * The parser keeps, per exporter address + protocol version + observation domain: templates (one id space
- * for data and options templates, the last definition wins), samplers and other facts learnt from options
+ * for data and options templates, the last definition wins), samplers, names and other facts learnt from options
  * data, sequence state for loss counters, and a boot time estimate. All of it is bounded by options.
  *
  * Any bytes are safe input: every call consumes, nothing is read beyond @p len, work is linear in it.
@@ -28,10 +28,13 @@
  *   in options data. A flow without times has first = last = received and not the present bits.
  * - The sampling rate is that set with nfl_parser_set_sampling(), else that of the record, else of its sampler (48, 302), its input interface, or the domain, as
  *   options data told last; in v5 that of the header. Counters stay as sent.
+ * - Names of interfaces, VRFs, applications and samplers that options data tell are kept for nfl_parser_name(); flows
+ *   have the numbers.
  * - Counters: a delta (1, 2, 23, 24) wins over a total (85, 86, 171, 172) of the same record, also when it is 0; they
  *   are never added. Initiator and responder counters (231, 232, 298, 299) count since the previous report, as
  *   IANA has it, so that updates and the teardown of a firewall's connection add up to its traffic; its create and deny
  *   events have no counters, and nfl_flow::present says so.
+ * - Clients and servers of Cisco's application records (PEN 9, 12236 to 12241) are sources and destinations.
  * - nfl_flow::app is left 0; nfl_app_of() tells it.
  *
  * sFlow v5 is told from NetFlow v5 by its version word of four bytes and has the version ::NFL_VERSION_SFLOW5 here:
@@ -47,6 +50,7 @@
 #define NETFLOW_PARSER_H
 
 #include <netflow/base.h>
+#include <netflow/element.h>
 #include <netflow/flow.h>
 
 #ifdef __cplusplus
@@ -79,6 +83,7 @@ typedef struct nfl_parser_opts {
     uint32_t pending_ttl_s; /**< Waiting data older than this is dropped; 0 = 300. */
     uint64_t max_bytes;     /**< Memory held by the parser in all; 0 = 64 MiB. */
     uint64_t seed;          /**< Secret for the hash tables; 0 = a fixed one (then a sender can slow look-ups). */
+    NFL_PTR(const nfl_element_table *, elements); /**< The host's own; borrowed, must live longer. NULL = built-in. */
 } nfl_parser_opts;
 
 /**
@@ -245,8 +250,8 @@ NFL_API NFL_MUST_USE nfl_status nfl_parser_next_event(nfl_parser *parser, const 
                                                       nfl_error *err);
 
 /**
- * @brief   A transport session has ended: forget what its exporter told in it (templates, samplers, sequence numbers,
- *          waiting data) in all observation domains. A datagram being read is over.
+ * @brief   A transport session has ended: forget what its exporter told in it (templates, samplers, names, sequence
+ *          numbers, waiting data) in all observation domains. A datagram being read is over.
  *
  * RFC 7011 8.1: over TCP and in files the end of the session withdraws its templates; a new one sends them again. Over
  * UDP there are no sessions, and templates live until they expire. Templates are keyed by exporter, version and domain;
@@ -293,6 +298,14 @@ NFL_API NFL_MUST_USE nfl_status nfl_parser_field(const nfl_parser *parser, uint3
 NFL_API NFL_MUST_USE nfl_status nfl_parser_element(const nfl_parser *parser, uint32_t pen, uint16_t id,
                                                    nfl_record_field *out);
 
+/**
+ * @brief   What an element is called and how its octets are to be read: as nfl_parser_opts::elements says, else as
+ *          nfl_element_find() does.
+ * @return  Row that lives as long as the parser, or NULL.
+ * @since 0.1
+ */
+NFL_API const nfl_element *nfl_parser_describe(const nfl_parser *parser, uint32_t pen, uint16_t id);
+
 /** Counters since the parser was made. Every dropped thing is in one of them. */
 typedef struct nfl_parser_stats {
     uint32_t struct_size;        /**< Set by the caller before the call. */
@@ -314,9 +327,13 @@ typedef struct nfl_parser_stats {
     uint64_t lost_flows;         /**< v5, v7: flows missing by sequence number. */
     uint64_t lost_datagrams;     /**< v9, sFlow: datagrams missing by sequence number. */
     uint64_t lost_records;       /**< IPFIX: data records missing by sequence number. */
-    uint64_t late_datagrams;     /**< Came after a younger one, or twice. */
+    uint64_t late_datagrams;     /**< Came after a younger one; what they bring is no longer lost. */
     uint64_t restarts;           /**< Exporter restarts detected. */
     uint64_t memory_bytes;       /**< Held now. */
+    uint64_t dropped_names;      /**< Names forgotten or not learnt for want of room. */
+    /** Came again: number, times and length are those of one of the last 64 of its domain. Decoded like the others,
+     *  so that its flows are counted twice. */
+    uint64_t duplicate_datagrams;
 } nfl_parser_stats;
 
 /** @brief Read the counters. @since 0.1 */
@@ -338,9 +355,12 @@ typedef struct nfl_domain_info {
     uint64_t flows;           /**< Decoded. */
     uint64_t lost;            /**< In the unit of the version: flows, datagrams, records; of an exporter that was found to
                                    number datagrams, in these. */
-    uint64_t late;            /**< Datagrams out of order. */
+    uint64_t late;            /**< Datagrams out of order; `lost` goes down again by what they bring. */
     uint64_t restarts;        /**< Restarts detected. */
     uint64_t pending_bytes;   /**< Data waiting for templates. */
+    uint32_t names;           /**< Names held now; see nfl_parser_domain_name(). */
+    uint32_t reserved_2;      /**< 0. */
+    uint64_t duplicates;      /**< Datagrams that came again, see nfl_parser_stats::duplicate_datagrams. */
 } nfl_domain_info;
 
 /**
@@ -352,8 +372,64 @@ typedef struct nfl_domain_info {
 NFL_API NFL_MUST_USE nfl_status nfl_parser_domain(const nfl_parser *parser, size_t i,
                                                   nfl_domain_info *out);
 
+/** What a name of ::nfl_name is the name of. Values are given out in order. */
+enum {
+    NFL_NAME_INTERFACE = 1,   /**< Interface: nfl_flow::in_if and out_if (elements 10, 14, 252, 253; 82, 83). */
+    NFL_NAME_VRF = 2,         /**< VRF: nfl_flow::in_vrf and out_vrf (234, 235; 236). */
+    NFL_NAME_APPLICATION = 3, /**< Application: nfl_flow::app_id (95; 96, 94) (RFC 6759). */
+    NFL_NAME_SAMPLER = 4,     /**< Sampler (48, 302; 84, 335). */
+    NFL_NAME_COUNT = 5        /**< One more than the last. */
+};
+
+/** A name that an exporter told in options data. */
+typedef struct nfl_name {
+    uint32_t struct_size;  /**< Set by the caller before the call. */
+    uint16_t version;      /**< As nfl_export_header::version. */
+    uint16_t kind;         /**< NFL_NAME_*. */
+    nfl_ip exporter;       /**< Who told it. */
+    uint32_t domain;       /**< Observation domain it was told in. */
+    uint32_t reserved;     /**< 0. */
+    uint64_t id;           /**< Number of the thing, as nfl_flow has it. */
+    nfl_usec told_us;      /**< When it was told last. */
+    /** At most 255 bytes and a NUL; "" = not told. As sent, up to the first NUL: it may be no UTF-8 and hold
+     *  control characters. Borrowed until the next datagram is fed or a state loaded. */
+    NFL_PTR(const char *, name);
+    NFL_PTR(const char *, description); /**< Likewise. */
+} nfl_name;
+
 /**
- * @brief   Write templates and samplers in portable form, so that a restart loses nothing.
+ * @brief   What an exporter calls a thing that its flows have the number of.
+ *
+ * Names are those that options data told last. They are looked for in the domain of the flow, then in domain 0, which
+ * stands for the whole exporter (RFC 7011 3.1), then in its other domains, where the one told last wins: many exporters
+ * tell their tables in one domain only. A domain holds up to 8192 names and 1/32 of nfl_parser_opts::max_bytes; the
+ * least recently told go first (nfl_parser_stats::dropped_names).
+ *
+ * @param   parser    Parser.
+ * @param   exporter  As nfl_flow::exporter.
+ * @param   version   As nfl_flow::version; 9 or 10, the others tell no names.
+ * @param   domain    As nfl_flow::domain.
+ * @param   kind      NFL_NAME_*.
+ * @param   id        Number of the thing.
+ * @param[out] out    Name and description.
+ * @retval  NFL_OK    *out is set.
+ * @retval  NFL_DONE  It has told no name. O(domains) then, O(1) where the flow's own domain told it.
+ * @since 0.1
+ */
+NFL_API NFL_MUST_USE nfl_status nfl_parser_name(const nfl_parser *parser, const nfl_ip *exporter, uint16_t version,
+                                                uint32_t domain, uint32_t kind, uint64_t id, nfl_name *out);
+
+/**
+ * @brief   Name @p i of the domain that nfl_parser_domain() has at position @p domain, in no particular order.
+ * @retval  NFL_OK    *out is set.
+ * @retval  NFL_DONE  There is no such domain, or @p i is beyond its last name.
+ * @since 0.1
+ */
+NFL_API NFL_MUST_USE nfl_status nfl_parser_domain_name(const nfl_parser *parser, size_t domain, size_t i,
+                                                       nfl_name *out);
+
+/**
+ * @brief   Write templates, samplers and names in portable form, so that a restart loses nothing.
  * @param   parser  Parser.
  * @param   dst   Buffer, or NULL when @p cap is 0.
  * @param   cap   Bytes at @p dst.
@@ -367,11 +443,11 @@ NFL_API NFL_MUST_USE nfl_status nfl_parser_save(const nfl_parser *parser, void *
                                                 size_t *need, nfl_error *err);
 
 /**
- * @brief   Read what nfl_parser_save() wrote. Templates already known are newer and stay.
+ * @brief   Read what nfl_parser_save() wrote. Templates and names already known are newer and stay.
  * @param   parser  Parser.
  * @param   data    Saved state; may be hostile.
  * @param   len     Bytes.
- * @param   now_us  Templates older than the limit at this time are left out.
+ * @param   now_us  Templates and names older than the limit at this time are left out.
  * @param[out] err  Detail on failure; may be NULL.
  * @retval  NFL_OK         Loaded.
  * @retval  NFL_E_CORRUPT  Checksum or structure wrong; nothing was loaded.

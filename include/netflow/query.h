@@ -94,7 +94,10 @@ typedef struct nfl_query_stats {
     uint64_t passes;         /**< How often the data were read: more than once where groups did not fit in memory;
                                   the counters above are those of one pass. 0 for a listing. */
     uint64_t rows_summed;    /**< Of those that matched, the ones that were not read, but taken from sums that were made of
-                                  them when their segment was compacted. */
+                                  them when their segment was compacted. Where a window cuts sums whose flows are gone
+                                  (nfl_compact_opts::sums_before_us), they count by their `flows`. */
+    uint64_t rows_reduced;   /**< Records that may match and are missing in the result: their flows are gone, and their sums do
+                                  not tell what was asked. */
 } nfl_query_stats;
 
 /**

@@ -47,6 +47,7 @@ typedef struct nfl_store_info {
     nfl_usec received_first_us; /**< Earliest arrival. */
     nfl_usec received_last_us;  /**< Latest arrival. */
     uint64_t dropped_flows;  /**< Dropped because of a limit since the store was opened (`mem:` ring). */
+    uint64_t summed_flows;   /**< Flow records that were replaced by their sums; not in `flows`. */
 } nfl_store_info;
 
 /** Result of nfl_store_verify(). */
@@ -275,6 +276,9 @@ typedef struct nfl_compact_opts {
     uint32_t struct_size; /**< sizeof(nfl_compact_opts). */
     uint32_t flags;       /**< NFL_COMPACT_* bits. */
     uint64_t max_rows;    /**< Segments of up to so many flows are made; 0 = 1048576. */
+    /** Flows that arrived before are replaced by their sums, except where a hold marks them; 0 = none are. See
+     *  nfl_store_compact(). */
+    nfl_usec sums_before_us;
 } nfl_compact_opts;
 
 /**
@@ -286,6 +290,13 @@ typedef struct nfl_compact_opts {
  * Segments stay within a UTC day of arrival and flows in their order. A row is rewritten a few times in all. What dies in
  * the middle leaves everything as it was. Cursors go on reading what they started with; its files go when they are freed.
  *
+ * Segments that are made carry sums of bytes, packets and flows by source, by destination, by either port, and by exporter,
+ * interfaces, protocol and application per 5 minutes. Queries for such sums read them instead of flows. They are about a
+ * tenth of a segment, so they can be kept for years when the flows are gone: that is what `sums_before_us` does. Of such times a
+ * query is answered if it asks for bytes, packets or flows by one of these groups of fields or some of them, filters nothing but
+ * time, and its window takes in whole segments; by the fields of the last group it may also have buckets of a multiple of 5 minutes
+ * and any window, whose ends then fall on the next 5 minutes. nfl_query_stats::rows_reduced tells what is missing in other answers.
+ *
  * @param   store  Store opened for writing.
  * @param   opts   Options, or NULL for defaults. Not kept; changes count from the next segment on.
  * @param[out] err Detail on failure; may be NULL.
@@ -293,6 +304,7 @@ typedef struct nfl_compact_opts {
  * @retval  NFL_DONE       There is nothing to merge.
  * @retval  NFL_E_CORRUPT  A segment is damaged and stays as it is; nfl_store_verify() tells more.
  * @retval  NFL_E_IO       Reading or writing failed: nothing has changed, call again later.
+ * @retval  NFL_E_BUSY     Holds are being changed just now; nothing has changed, call again later.
  * @retval  NFL_E_STATE    Opened read-only.
  * @retval  NFL_E_NOMEM    Out of memory: nothing has changed.
  * @since 0.1

@@ -45,6 +45,7 @@ struct nfl_engine {
     nfl_usec last_flush_us;
     uint32_t flushes;
     nfl_usec keep_us;
+    nfl_usec keep_flows_us;
     nfl_retention retention; /* limits but age */
     nfl_usec last_retain_us;
 };
@@ -99,6 +100,7 @@ static nfl_status engine_open(nfl_engine *engine, const nfl_engine_opts *opts, n
 {
     engine->flush_us = (opts->flush_ms ? opts->flush_ms : 1000) * INT64_C(1000);
     engine->keep_us = opts->keep_s * INT64_C(1000000);
+    engine->keep_flows_us = opts->keep_flows_s * INT64_C(1000000);
     engine->retention = (nfl_retention){.struct_size = sizeof engine->retention, .max_bytes = opts->max_store_bytes,
                                         .min_free_bytes = opts->min_free_bytes};
     NFL_TRY(engine_open_parser(engine, opts, err));
@@ -235,9 +237,10 @@ static nfl_status engine_retain(nfl_engine *engine, nfl_usec now_us, nfl_error *
 }
 
 /* One step of compaction; when segments are few, that is a look at the list of them. */
-static nfl_status engine_compact(nfl_engine *engine, nfl_error *err)
+static nfl_status engine_compact(nfl_engine *engine, nfl_usec now_us, nfl_error *err)
 {
-    nfl_status status = nfl_store_compact(engine->store, NULL, err);
+    NFL_OPTS(nfl_compact_opts, opts, .sums_before_us = engine->keep_flows_us ? now_us - engine->keep_flows_us : 0);
+    nfl_status status = nfl_store_compact(engine->store, &opts, err);
     return status == NFL_DONE ? NFL_OK : status;
 }
 
@@ -256,7 +259,7 @@ nfl_status nfl_engine_advance(nfl_engine *engine, nfl_usec now_us, nfl_error *er
         engine->last_flush_us = now_us;
     }
     NFL_TRY(engine_retain(engine, now_us, err));
-    return engine_compact(engine, err);
+    return engine_compact(engine, now_us, err);
 }
 
 nfl_status nfl_engine_sync(nfl_engine *engine, uint32_t level, nfl_error *err)

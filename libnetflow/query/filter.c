@@ -112,6 +112,11 @@ void nfl__filter_window(const nfl_filter *filter, nfl_usec *from_us, nfl_usec *t
     *to_us = filter->to_us ? filter->to_us : INT64_MAX;
 }
 
+int nfl__filter_is_window(const nfl_filter *filter)
+{
+    return filter->only_window;
+}
+
 int nfl__filter_takes_all(const nfl_filter *filter, nfl_usec first_min, nfl_usec first_max)
 {
     return filter->only_window && (!filter->from_us || first_min >= filter->from_us) &&

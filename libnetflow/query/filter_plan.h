@@ -27,6 +27,9 @@ uint64_t nfl__filter_fields(const nfl_filter *filter);
 /* 1 if every flow matches, whatever its fields: no need to look. */
 int nfl__filter_is_any(const nfl_filter *filter);
 
+/* 1 if nothing but the window counts. */
+int nfl__filter_is_window(const nfl_filter *filter);
+
 /* 1 if every flow that starts between these times matches, whatever its other fields. */
 int nfl__filter_takes_all(const nfl_filter *filter, nfl_usec first_min, nfl_usec first_max);
 

@@ -70,7 +70,7 @@ static void scan_set_sampled(nfl__scan *scan)
 static nfl_status scan_select(nfl__scan *scan, nfl_error *err)
 {
     uint32_t rows = scan->source->batch.rows;
-    if (scan->scratch && !scan->source->summed)
+    if (scan->scratch && scan->source->sums != NFL__SUMS_WHOLE)
         return nfl__filter_select(scan->filter, scan->scratch, scan->source, scan->selected,
                                   &scan->selected_count, err);
     memset(scan->selected, 0xff, (rows + 63) / 64 * sizeof *scan->selected);
@@ -78,6 +78,12 @@ static nfl_status scan_select(nfl__scan *scan, nfl_error *err)
         scan->selected[rows / 64] = (UINT64_C(1) << rows % 64) - 1;
     scan->selected_count = rows;
     return NFL_OK;
+}
+
+static void scan_count_summed(nfl__scan *scan, uint64_t flows)
+{
+    scan->stats.rows_matched += flows;
+    scan->stats.rows_summed += flows;
 }
 
 nfl_status nfl__scan_block(nfl__scan *scan, nfl_error *err)
@@ -91,15 +97,14 @@ nfl_status nfl__scan_block(nfl__scan *scan, nfl_error *err)
         nfl_status status = source->ops->next(source, err);
         scan->stats.blocks_read = source->blocks_read;
         scan->stats.blocks_skipped = source->blocks_skipped;
+        scan->stats.rows_reduced = source->rows_reduced;
         if (status != NFL_OK)
             return status;
         scan->stats.rows_read += source->batch.rows;
         NFL_TRY(scan_select(scan, err));
     } while (scan->selected_count == 0);
-    if (source->summed) {
-        scan->stats.rows_matched += source->summed - 1;
-        scan->stats.rows_summed += source->summed - 1;
-    }
+    if (source->sums == NFL__SUMS_WHOLE)
+        scan_count_summed(scan, source->stands_for);
     NFL_TRY(nfl__source_need(source, scan->reads, err));
     scan_set_sampled(scan);
     scan->dense = scan->selected_count == source->batch.rows;
@@ -137,13 +142,17 @@ static uint64_t scan_sum(const uint64_t *values, uint32_t count, uint64_t *all_b
 static void scan_add_totals(nfl__scan *scan)
 {
     uint64_t *sums[NFL__SCAN_TOTALS] = {&scan->stats.bytes, &scan->stats.packets, &scan->stats.flows};
-    scan->stats.rows_matched += scan->source->summed ? 0 : scan->count;
+    uint64_t flows_before = scan->stats.flows;
     scan->total_bits = 0;
     for (uint32_t i = 0; i < NFL__SCAN_TOTALS; i++) {
         scan->totals[i] = NULL;
         scan->totals[i] = nfl__scan_numbers(scan, scan_totalled[i], scan->totalled[i]);
         *sums[i] = nfl__add_saturated(*sums[i], scan_sum(scan->totals[i], scan->count, &scan->total_bits));
     }
+    if (scan->source->sums == NFL__SUMS_NONE)
+        scan->stats.rows_matched += scan->count;
+    else if (scan->source->sums == NFL__SUMS_CUT) /* nobody knows how many there were, but what they counted */
+        scan_count_summed(scan, scan->stats.flows - flows_before);
 }
 
 /* The next rows of a block of which all are selected. */
@@ -177,7 +186,7 @@ uint32_t nfl__scan_rows(nfl__scan *scan)
         scan->count = 0;
     else
         scan->count = scan->dense ? scan_next_dense(scan) : scan_next_selected(scan);
-    if (!scan->source->summed && scan->count > scan->most - scan->stats.rows_matched)
+    if (!scan->source->sums && scan->count > scan->most - scan->stats.rows_matched)
         scan->count = (uint32_t)(scan->most - scan->stats.rows_matched);
     if (scan->count == 0)
         return 0;

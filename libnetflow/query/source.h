@@ -29,15 +29,25 @@ typedef struct nfl__source_ops {
     /* Set batch.columns[field] and its bit in batch.loaded. Valid until the next next(). */
     nfl_status (*load)(nfl__source *source, uint32_t field, nfl_error *err);
     void (*free)(nfl__source *source);
-    /* Called before the first next(), or not at all: blocks whose flows all match may be replaced by sums of them that keep
-     * apart what is asked. Their counters are scaled, and they have no other columns. May be NULL. */
+    /* Called before the first next(), or not at all: sums of flows that keep apart what is asked may come in their place. Their
+     * counters are scaled, and they have no other columns. May be NULL. */
     void (*add_up)(nfl__source *source, const nfl__adding *asked);
 } nfl__source_ops;
+
+/* What the rows of a batch are. */
+enum {
+    NFL__SUMS_NONE = 0,  /* flows */
+    NFL__SUMS_WHOLE = 1, /* sums, all of which match */
+    NFL__SUMS_CUT = 2    /* sums, to be filtered by `first`, the start of their bucket */
+};
 
 struct nfl__source {
     const nfl__source_ops *ops;
     nfl__batch batch;
-    uint64_t summed; /* 0, or 1 + number of flows that the batch stands for: its rows are sums, and all of them match */
+    uint8_t sums;          /* NFL__SUMS_* */
+    uint8_t reserved[7];
+    uint64_t stands_for;   /* flows that a block of NFL__SUMS_WHOLE stands for; the first one of several stands for all */
+    uint64_t rows_reduced; /* flows that may match and are gone: their sums do not tell what is asked */
     uint64_t blocks_read;
     uint64_t blocks_skipped;
 };

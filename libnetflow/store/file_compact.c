@@ -4,12 +4,17 @@
  * pays: at least RUN_MIN of them or most of max_rows, and none larger than the others together, so that a row is
  * rewritten a few times in all. Of a day that is over (a younger segment exists) any two pay, and one that is not compact yet.
  *
+ * Where flows are to be replaced by their sums (sums.h), that comes first, in the same steps: the new segment has no blocks, and the
+ * manifest's entry says so. Holds are looked at when a run is chosen, and again, locked, before the manifest changes.
+ *
  * What a step holds: the blocks being filled and read (about 15 MB), the encoder (10 MB), the bytes of the new segment. When the
  * run is read, the new segment is written and read back; then the manifest names it instead of the run. Should a
  * segment of the run be expired meanwhile, the work is dropped. The run's files are deleted as soon as no reader holds a
  * state that names them (file_store.h), which is tried at each step; what a dead writer leaves is swept by the next one. */
 #include "base/error.h"
 #include "store/file_store.h"
+#include "store/holds.h"
+#include "store/holds.h"
 
 enum { RUN_MIN = 8, MAX_ROWS = 1 << 20 };
 
@@ -23,6 +28,7 @@ struct nfl__compaction {
     nfl__segment_builder *builder;
     nfl__segment_entry *run; /* what is being merged */
     size_t run_count, run_capacity;
+    unsigned level;          /* of the segment being made */
     size_t next;             /* of the run, to be opened: the one before is being read */
     nfl__segment segment;    /* file -1 = none open */
     uint32_t next_block;
@@ -65,7 +71,7 @@ static size_t compact_run(const nfl__compaction *c, const nfl__manifest *manifes
     *rows = *largest = 0;
     while (from + count < manifest->count) {
         const nfl__segment_entry *entry = &entries[from + count];
-        if (compact_is_skipped(c, entry->id) || nfl__file_day(entry->extent.received_min) != day ||
+        if (compact_is_skipped(c, entry->id) || (entry->flags & NFL__ENTRY_SUMS) || nfl__file_day(entry->extent.received_min) != day ||
             (count && entry->extent.rows > max_rows - *rows))
             break;
         *rows += entry->extent.rows;
@@ -93,6 +99,28 @@ static compact_choice compact_choose(const nfl__compaction *c, const nfl__manife
             choice.count = count;
             return choice;
         }
+    }
+    return choice;
+}
+
+/* Segments of a day whose flows are to be replaced by their sums. A million flows are so few that all their sums fit in memory. */
+static compact_choice compact_choose_sums(const nfl__compaction *c, const nfl__manifest *manifest, const nfl__holds *holds,
+                                          nfl_usec before_us)
+{
+    compact_choice choice = {0, 0};
+    uint64_t rows = 0;
+    for (size_t i = 0; i < manifest->count; i++) {
+        const nfl__segment_entry *entry = &manifest->segments[i], *first = &manifest->segments[choice.from];
+        int wanted = !(entry->flags & NFL__ENTRY_SUMS) && entry->extent.received_max < before_us && !compact_is_skipped(c, entry->id) &&
+                     !nfl__holds_mark(holds, entry->extent.first_min, entry->extent.first_max);
+        if (choice.count && (!wanted || entry->extent.rows > MAX_ROWS - rows ||
+                             nfl__file_day(entry->extent.received_min) != nfl__file_day(first->extent.received_min)))
+            break;
+        if (!wanted)
+            continue;
+        if (choice.count++ == 0)
+            choice.from = i;
+        rows += entry->extent.rows < MAX_ROWS - rows ? entry->extent.rows : MAX_ROWS - rows;
     }
     return choice;
 }
@@ -153,18 +181,37 @@ static nfl_status compact_new(nfl__file_store *s, nfl_error *err)
     return nfl__fail_nomem(err, sizeof *c->columns);
 }
 
+/* What is to be done next; choice->count 0 = nothing. */
+static nfl_status compact_plan(nfl__file_store *s, const nfl_compact_opts *opts, compact_choice *choice, nfl_error *err)
+{
+    nfl__compaction *c = s->compaction;
+    nfl__holds holds;
+    *choice = (compact_choice){0, 0};
+    c->level = NFL__SEGMENT_SUMS;
+    if (opts->sums_before_us) {
+        NFL_TRY(nfl__holds_read(&holds, s->files, s->root, &s->memory, err));
+        *choice = compact_choose_sums(c, &s->manifest, &holds, opts->sums_before_us);
+        nfl__holds_free(&holds, &s->memory);
+    }
+    if (choice->count)
+        return NFL_OK;
+    c->level = NFL__SEGMENT_COMPACT;
+    *choice = compact_choose(c, &s->manifest, opts->max_rows ? opts->max_rows : MAX_ROWS, (int)(opts->flags & NFL_COMPACT_ALL));
+    return NFL_OK;
+}
+
 /* Start on a run: NFL_DONE if there is none. */
 static nfl_status compact_start(nfl__file_store *s, const nfl_compact_opts *opts, nfl_error *err)
 {
     nfl__compaction *c = s->compaction;
-    uint64_t max_rows = opts->max_rows ? opts->max_rows : MAX_ROWS;
-    compact_choice choice = compact_choose(c, &s->manifest, max_rows, (int)(opts->flags & NFL_COMPACT_ALL));
+    compact_choice choice;
+    NFL_TRY(compact_plan(s, opts, &choice, err));
     if (choice.count == 0)
         return NFL_DONE;
     if (!nfl__grow(&s->memory, (void **)&c->run, &c->run_capacity, choice.count, sizeof *c->run) ||
         !nfl__grow(&s->memory, (void **)&c->replaced, &c->replaced_capacity, c->replaced_count + choice.count, sizeof *c->replaced))
         return nfl__fail_nomem(err, choice.count * sizeof *c->replaced);
-    NFL_TRY(nfl__segment_start(c->builder, NFL__SEGMENT_COMPACT, err));
+    NFL_TRY(nfl__segment_start(c->builder, c->level, err));
     memcpy(c->run, s->manifest.segments + choice.from, choice.count * sizeof *c->run);
     c->run_count = choice.count;
     c->next = 0;
@@ -279,11 +326,30 @@ static nfl_status compact_publish(nfl__file_store *s, const nfl__segment_entry *
     return NFL_OK;
 }
 
+/* The same for sums in the place of flows, unless a hold marks these by now. */
+static nfl_status compact_publish_sums(nfl__file_store *s, const nfl__segment_entry *entry, nfl_error *err)
+{
+    const nfl__compaction *c = s->compaction;
+    nfl__holds holds;
+    int lock, held = 0;
+    NFL_TRY(nfl__file_lock_holds(s, &lock, err));
+    nfl_status status = nfl__holds_read(&holds, s->files, s->root, &s->memory, err);
+    for (size_t i = 0; status == NFL_OK && i < c->run_count; i++)
+        held |= nfl__holds_mark(&holds, c->run[i].extent.first_min, c->run[i].extent.first_max);
+    if (status == NFL_OK)
+        status = held ? NFL_DONE : compact_publish(s, entry, err);
+    nfl__holds_free(&holds, &s->memory);
+    s->files->close(s->files->ctx, lock);
+    return status;
+}
+
 static nfl_status compact_finish(nfl__file_store *s, nfl_error *err)
 {
     nfl__compaction *c = s->compaction;
     nfl__segment_entry entry = {.id = s->manifest.next_id++ /* also if this fails: no id is used twice */, .flags = NFL__ENTRY_COMPACT};
+    int sums = c->level == NFL__SEGMENT_SUMS;
     const nfl__buffer *bytes;
+    entry.flags |= sums ? NFL__ENTRY_SUMS : 0;
     if (c->columns->rows)
         NFL_TRY(nfl__segment_add(c->builder, c->columns, err));
     for (size_t i = 0; i < c->run_count; i++)
@@ -293,7 +359,7 @@ static nfl_status compact_finish(nfl__file_store *s, nfl_error *err)
     NFL_TRY(nfl__file_write_segment(s, &entry, bytes, err));
     nfl_status status = compact_check(s, &entry, err);
     if (status == NFL_OK)
-        status = compact_publish(s, &entry, err);
+        status = sums ? compact_publish_sums(s, &entry, err) : compact_publish(s, &entry, err);
     if (status != NFL_OK)
         (void)!nfl__file_remove_segment(s, &entry, NULL);
     compact_stop(c);
@@ -331,7 +397,7 @@ static nfl_status compact_step(nfl__file_store *s, const nfl_compact_opts *opts,
     if (status != NFL_OK)
         return status;
     status = compact_block(s, err);
-    if (status == NFL_E_CORRUPT)
+    if (status == NFL_E_CORRUPT || status == NFL_E_LIMIT) /* a segment of too many flows for their sums */
         compact_skip(s);
     return status == NFL_DONE ? compact_finish(s, err) : status;
 }

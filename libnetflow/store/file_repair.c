@@ -78,7 +78,8 @@ static nfl_status repair_found_segment(repair *r, const char *name, uint64_t id)
         status = nfl__manifest_reserve(&s->manifest, &s->memory, &why);
     if (status == NFL_OK)
         s->manifest.segments[s->manifest.count++] =
-            (nfl__segment_entry){.id = id, .bytes = segment.size, .digest = segment.digest, .extent = segment.extent};
+            (nfl__segment_entry){.id = id, .bytes = segment.size, .digest = segment.digest, .extent = segment.extent,
+                                 .flags = segment.block_count ? 0 : NFL__ENTRY_COMPACT | NFL__ENTRY_SUMS};
     nfl__segment_close(&segment);
     if (id >= s->manifest.next_id)
         s->manifest.next_id = id + 1;
@@ -292,6 +293,8 @@ static nfl_status repair_segment(repair *r, nfl__segment_entry *entry, int *asid
             repair_note(r, status == NFL_OK ? "a segment is not the one that the manifest names" : why.message);
         status = *aside ? repair_rewrite(r, &segment, entry) : NFL_OK;
         r->report->damaged_segments += (uint64_t)*aside;
+        if (*aside && segment.block_count == 0)
+            r->report->lost_flows += segment.extent.rows; /* as sums */
     }
     nfl__segment_close(&segment);
     return status;
@@ -311,7 +314,7 @@ static nfl_status repair_segments(repair *r)
             r->aside[r->aside_count++] = old;
         if (entry.extent.rows == 0)
             continue;
-        r->report->flows += entry.extent.rows;
+        r->report->flows += entry.flags & NFL__ENTRY_SUMS ? 0 : entry.extent.rows;
         m->segments[kept++] = entry;
     }
     m->count = kept;

@@ -92,8 +92,7 @@ static nfl_status retain_run(nfl__file_store *s, retain_state *state, nfl__manif
     return retain_falls_short(s, state) ? NFL_PENDING : NFL_OK;
 }
 
-/* Holds do not change while flows are dropped by what they say. *file: to be closed afterwards. */
-static nfl_status retain_lock(nfl__file_store *s, int *file, nfl_error *err)
+nfl_status nfl__file_lock_holds(nfl__file_store *s, int *file, nfl_error *err)
 {
     *file = s->files->open(s->files->ctx, s->root, "lock", NFL__FILE_WRITE);
     if (*file < 0)
@@ -117,7 +116,7 @@ nfl_status nfl__file_retain(void *self, const nfl_retention *wanted, nfl_error *
     if (kept.expired_before_us < wanted->before_us)
         kept.expired_before_us = wanted->before_us;
     int lock;
-    NFL_TRY(retain_lock(s, &lock, err));
+    NFL_TRY(nfl__file_lock_holds(s, &lock, err));
     nfl_status status = retain_run(s, &state, &kept, &dropped, err);
     s->files->close(s->files->ctx, lock);
     nfl__manifest_free(&kept, &s->memory);
@@ -130,7 +129,7 @@ nfl_status nfl__file_hold(void *self, const nfl_hold *hold, const char *name, nf
 {
     nfl__file_store *s = self;
     int lock;
-    NFL_TRY(retain_lock(s, &lock, err));
+    NFL_TRY(nfl__file_lock_holds(s, &lock, err));
     nfl_status status = nfl__holds_change(s->files, s->root, hold, name, &s->memory, err);
     s->files->close(s->files->ctx, lock);
     return status;

@@ -22,7 +22,8 @@ typedef struct file_source {
     int has_address;       /* the filter says something about addresses */
     const nfl__adding *adding; /* sums will do; NULL = they will not */
     uint32_t next_sum, end_sum; /* blocks of sums of the open segment that are read instead of its flows; alike = none */
-    uint64_t summed;       /* flows of the open segment that they stand for, as long as that was not told */
+    uint8_t sums;          /* NFL__SUMS_* of them */
+    uint64_t stands_for;   /* flows of the open segment, as long as that was not told */
     const nfl__block *block;      /* the current one is of the open segment ... */
     const nfl__columns *columns;  /* ... or not sealed */
     nfl__loader loader;
@@ -111,20 +112,30 @@ static nfl_status source_open_segment(file_source *s, const nfl__segment_entry *
     return status;
 }
 
-/* Read sums instead of the segment's flows, if it has some that tell what is asked. */
-static nfl_status source_use_sums(file_source *s, const nfl__extent *extent, nfl_error *err)
+/* Can these sums be read instead of the segment's flows? If the window cuts the segment, only in the place of flows that are gone,
+ * and by their buckets. */
+static int source_takes_sums(const file_source *s, const nfl__sums_kind *kind, int whole)
 {
+    return nfl__sums_answer(kind, s->adding) && (whole || kind->bucket_us);
+}
+
+/* Look for sums that tell what is asked. */
+static nfl_status source_use_sums(file_source *s, const nfl__segment_entry *entry, nfl_error *err)
+{
+    int whole = s->adding && nfl__filter_takes_all(s->filter, entry->extent.first_min, entry->extent.first_max);
+    int cut = s->adding && (entry->flags & NFL__ENTRY_SUMS) && nfl__filter_is_window(s->filter);
     s->next_sum = s->end_sum = 0;
-    if (!s->adding || !nfl__filter_takes_all(s->filter, extent->first_min, extent->first_max))
+    if (!whole && !cut)
         return NFL_OK;
     NFL_TRY(nfl__segment_read_sums(&s->segment, err));
     for (uint32_t i = 0; i < s->segment.sum_kind_count && s->end_sum == 0; i++) {
         const nfl__segment_sums *sums = &s->segment.sum_kinds[i];
-        if (!nfl__sums_answer(sums->kind, s->adding))
+        if (!source_takes_sums(s, sums->kind, whole))
             continue;
         s->next_sum = sums->first;
         s->end_sum = sums->first + sums->count;
-        s->summed = extent->rows;
+        s->sums = whole ? NFL__SUMS_WHOLE : NFL__SUMS_CUT;
+        s->stands_for = entry->extent.rows;
     }
     return NFL_OK;
 }
@@ -132,8 +143,14 @@ static nfl_status source_use_sums(file_source *s, const nfl__extent *extent, nfl
 /* What is to be read of the segment. */
 static nfl_status source_enter_segment(file_source *s, const nfl__segment_entry *entry, nfl_error *err)
 {
-    NFL_TRY(source_use_sums(s, &entry->extent, err));
-    return s->next_sum < s->end_sum ? NFL_OK : nfl__segment_read_blocks(&s->segment, err);
+    s->next_block = 0;
+    NFL_TRY(source_use_sums(s, entry, err));
+    if (s->next_sum < s->end_sum)
+        return NFL_OK;
+    if (!(entry->flags & NFL__ENTRY_SUMS))
+        return nfl__segment_read_blocks(&s->segment, err);
+    s->source.rows_reduced += entry->extent.rows;
+    return NFL_OK; /* there are no blocks */
 }
 
 /* Open the next segment that may match. NFL_DONE: there is none. */
@@ -147,7 +164,6 @@ static nfl_status source_next_segment(file_source *s, nfl_error *err)
             continue;
         }
         NFL_TRY(source_open_segment(s, entry, err));
-        s->next_block = 0;
         if (s->segment.file >= 0 && s->may_match)
             return source_enter_segment(s, entry, err);
         if (s->segment.file >= 0)
@@ -157,13 +173,20 @@ static nfl_status source_next_segment(file_source *s, nfl_error *err)
     return NFL_DONE;
 }
 
-/* The first block of sums stands for all flows of its segment. */
-static void source_next_sum(file_source *s)
+/* The next block of sums that may match; 0 when there are no more. */
+static int source_next_sum(file_source *s)
 {
-    s->block = &s->segment.sum_blocks[s->next_sum++];
-    s->source.batch.rows = s->block->rows;
-    s->source.summed = 1 + s->summed;
-    s->summed = 0;
+    while (s->next_sum < s->end_sum) {
+        s->block = &s->segment.sum_blocks[s->next_sum++];
+        if (s->sums == NFL__SUMS_CUT && !nfl__filter_may_match(s->filter, s->block->zones))
+            continue;
+        s->source.batch.rows = s->block->rows;
+        s->source.sums = s->sums;
+        s->source.stands_for = s->stands_for;
+        s->stands_for = 0;
+        return 1;
+    }
+    return 0;
 }
 
 static nfl_status source_next_sealed(file_source *s, nfl_error *err)
@@ -174,10 +197,8 @@ static nfl_status source_next_sealed(file_source *s, nfl_error *err)
             if (status != NFL_OK)
                 return status;
         }
-        if (s->next_sum < s->end_sum) {
-            source_next_sum(s);
+        if (source_next_sum(s))
             return NFL_OK;
-        }
         while (s->end_sum == 0 && s->next_block < s->segment.block_count) {
             s->block = &s->segment.blocks[s->next_block++];
             if (source_has_address(s, s->next_block - 1) && nfl__filter_may_match(s->filter, s->block->zones)) {
@@ -194,7 +215,7 @@ static nfl_status source_next(nfl__source *source, nfl_error *err)
 {
     file_source *s = (file_source *)source;
     source->batch.loaded = 0;
-    source->summed = 0;
+    source->sums = NFL__SUMS_NONE;
     s->block = NULL;
     s->columns = NULL;
     nfl_status status = source_next_sealed(s, err);

@@ -423,6 +423,7 @@ static nfl_status file_info(void *self, nfl_store_info *out, nfl_error *err)
     for (size_t i = 0; i < snapshot.entry_count; i++) {
         nfl__extent_add(&all, &snapshot.entries[i].extent);
         out->bytes += snapshot.entries[i].bytes;
+        out->summed_flows += snapshot.entries[i].flags & NFL__ENTRY_SUMS ? snapshot.entries[i].extent.rows : 0;
     }
     for (size_t i = 0; i < snapshot.tail_count; i++) {
         const nfl_usec *received = snapshot.tails[i]->values[NFL_FIELD_RECEIVED];
@@ -434,7 +435,7 @@ static nfl_status file_info(void *self, nfl_store_info *out, nfl_error *err)
         }
     }
     out->format_version = 1;
-    out->flows = all.rows;
+    out->flows = all.rows - out->summed_flows;
     out->segments = snapshot.entry_count;
     out->first_us = all.first_min;
     out->last_us = all.first_max;

@@ -112,6 +112,9 @@ nfl_status nfl__file_retain(void *self, const nfl_retention *wanted, nfl_error *
 nfl_status nfl__file_hold(void *self, const nfl_hold *hold, const char *name, nfl_error *err);
 nfl_status nfl__file_get_hold(void *self, size_t i, nfl_hold *out, nfl_error *err);
 
+/* Holds do not change while flows are dropped by what they say. *file: to be closed afterwards. NFL_E_BUSY. */
+nfl_status nfl__file_lock_holds(nfl__file_store *store, int *file, nfl_error *err);
+
 /* compact() of the interface; and what it holds in between. */
 nfl_status nfl__file_compact(void *self, const nfl_compact_opts *opts, nfl_error *err);
 void nfl__compaction_free(nfl__file_store *store);

@@ -36,7 +36,18 @@ static nfl_status verify_block(verifier *v, const nfl__segment *segment, const n
     return NFL_OK;
 }
 
-static nfl_status verify_blocks(verifier *v, const nfl__segment *segment, nfl_error *err)
+static nfl_status verify_sums(verifier *v, nfl__segment *segment, nfl_error *err)
+{
+    nfl_error why;
+    NFL_TRY(verify_count(v, nfl__segment_read_sums(segment, &why), &v->report->bad_blocks, &why, err));
+    for (size_t i = 0; i < segment->sum_block_count; i++) {
+        v->report->blocks++;
+        NFL_TRY(verify_count(v, verify_block(v, segment, &segment->sum_blocks[i], &why), &v->report->bad_blocks, &why, err));
+    }
+    return NFL_OK;
+}
+
+static nfl_status verify_blocks(verifier *v, nfl__segment *segment, nfl_error *err)
 {
     nfl_error why;
     for (uint32_t i = 0; i < segment->block_count; i++) {
@@ -46,7 +57,7 @@ static nfl_status verify_blocks(verifier *v, const nfl__segment *segment, nfl_er
             v->report->flows += segment->blocks[i].rows;
         NFL_TRY(verify_count(v, status, &v->report->bad_blocks, &why, err));
     }
-    return NFL_OK;
+    return verify_sums(v, segment, err);
 }
 
 static nfl_status verify_segment(verifier *v, const nfl__segment_entry *entry, nfl_error *err)

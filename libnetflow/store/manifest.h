@@ -17,6 +17,7 @@
 #include "store/files.h"
 
 #define NFL__ENTRY_COMPACT 0x1u /* made by compaction, as small as it gets */
+#define NFL__ENTRY_SUMS 0x2u    /* has sums of its flows instead of them */
 
 typedef struct nfl__segment_entry {
     uint64_t id;

@@ -11,7 +11,7 @@
  *   sums      per kind: kind u32 | blocks u32, then per block as in the directory; kinds that the reader does not know are passed over
  *   origin    u64 each: ids of the journals and segments whose flows these are, so that a manifest can be made anew
  *   directory rows u64 | received min, max i64 | first min, max i64 | blocks u32 | 0 u32
- *             per block: rows u32 | chunks u32
+ *             per block: rows u32 | chunks u32                      (no blocks: the sums stand for the flows)
  *             per chunk: field u8 | encoding u8 | compression u8 | flags u8 | length u32 | offset u64 | XXH64 u64 |
  *                        length before compression u32 | reference u8 | validity of u8 | 0 u16 |
  *                        min, max (8 bytes each; addresses 16 each)
@@ -40,7 +40,8 @@
 /* How much work goes into making a segment small. */
 enum {
     NFL__SEGMENT_FAST = 0,   /* bit packing: for sealing */
-    NFL__SEGMENT_COMPACT = 1 /* and what zstd makes smaller, compressed: for compaction; FAST in a library without zstd */
+    NFL__SEGMENT_COMPACT = 1, /* and what zstd makes smaller, compressed: for compaction; FAST in a library without zstd */
+    NFL__SEGMENT_SUMS = 2     /* only sums of the flows, and their addresses; no blocks */
 };
 
 /* Builds segments one after the other; keeps its working memory. */

@@ -152,7 +152,7 @@ static nfl_status build_as_before(segment_builder *b, uint32_t field, nfl__chunk
 
 static nfl_status build_form(segment_builder *b, uint32_t field, nfl__chunk *chunk)
 {
-    if (b->level != NFL__SEGMENT_COMPACT || !NFL__CAN_COMPRESS)
+    if (b->level == NFL__SEGMENT_FAST || !NFL__CAN_COMPRESS)
         return build_packed(b, field, chunk);
     int try_both = b->tried_at[field] == 0 || b->blocks - b->tried_at[field] >= COMPRESSION_TRIED;
     if (!try_both)
@@ -247,8 +247,11 @@ static nfl_status build_block(segment_builder *b, const nfl__columns *columns)
     nfl__encoder_start(b->encoder, &batch);
     if (!nfl__index_builder_add(&b->index, b->encoder, &batch))
         return build_nomem(b);
-    if (b->level == NFL__SEGMENT_COMPACT)
+    if (b->level != NFL__SEGMENT_FAST)
         NFL_TRY(nfl__sums_add(b->sums, b->encoder, &batch, b->err));
+    if (b->level == NFL__SEGMENT_SUMS)
+        return NFL_OK;
+    b->blocks++;
     return build_chunks(b, &b->directory, &batch, zones);
 }
 
@@ -369,7 +372,7 @@ static nfl_status build_start_sums(segment_builder *b)
 {
     if (!b->sums && !(b->sums = nfl__sums_builder_new(&b->memory.alloc)))
         return build_nomem(b);
-    return nfl__sums_start(b->sums, b->err);
+    return nfl__sums_start(b->sums, b->level == NFL__SEGMENT_SUMS, b->err);
 }
 
 nfl_status nfl__segment_start(nfl__segment_builder *b, unsigned level, nfl_error *err)
@@ -382,7 +385,7 @@ nfl_status nfl__segment_start(nfl__segment_builder *b, unsigned level, nfl_error
     memset(b->tried_at, 0, sizeof b->tried_at);
     memset(&b->extent, 0, sizeof b->extent);
     nfl__index_builder_start(&b->index, &b->memory);
-    if (level == NFL__SEGMENT_COMPACT)
+    if (level != NFL__SEGMENT_FAST)
         NFL_TRY(build_start_sums(b));
     nfl__store_le(head + 8, SEGMENT_VERSION, 4);
     NFL_TRY(build_bytes(b, &b->out, head, sizeof head));
@@ -394,7 +397,6 @@ nfl_status nfl__segment_add(nfl__segment_builder *b, const nfl__columns *block, 
     b->err = err;
     NFL_TRY(build_prepare(b, block->rows));
     build_add_extent(&b->extent, block);
-    b->blocks++;
     return build_block(b, block);
 }
 
@@ -408,7 +410,7 @@ nfl_status nfl__segment_finish(nfl__segment_builder *b, const nfl__buffer **byte
                                nfl_error *err)
 {
     b->err = err;
-    if (b->level == NFL__SEGMENT_COMPACT)
+    if (b->level != NFL__SEGMENT_FAST)
         NFL_TRY(build_sums(b));
     build_directory_head(b);
     NFL_TRY(build_end(b, digest));

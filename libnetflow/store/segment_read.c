@@ -86,8 +86,10 @@ static nfl_status segment_parse_directory(nfl__segment *segment, nfl__rd *rd, nf
     segment->extent.first_max = (nfl_usec)nfl__rd_u64_le(rd);
     uint32_t count = nfl__rd_u32_le(rd);
     nfl__rd_skip(rd, 4);
-    if (rd->failed || count == 0 || count > nfl__rd_left(rd) / 8)
+    if (rd->failed || (count == 0 && segment->sums.len == 0) || count > nfl__rd_left(rd) / 8)
         return segment_corrupt(segment, NFL_NO_OFFSET, "the directory is too short", err);
+    if (count == 0)
+        return NFL_OK;
     segment->blocks = nfl__new(segment->memory, count, sizeof *segment->blocks);
     if (!segment->blocks)
         return nfl__fail_nomem(err, nfl__mul(count, sizeof *segment->blocks));

@@ -6,8 +6,9 @@
 #include "store/address_dict.h"
 
 enum {
-    SUMS_MEMORY = 16 << 20, /* of the groups of a kind */
-    SUMS_PAY = 4            /* flows a row, at least */
+    SUMS_MEMORY = 16 << 20,      /* of the groups of a kind */
+    SUMS_MEMORY_ALL = 256 << 20, /* the same, where none is left out */
+    SUMS_PAY = 4                 /* flows a row, at least */
 };
 
 #define MINUTES INT64_C(60000000)
@@ -39,6 +40,7 @@ struct nfl__sums_builder {
     nfl__memory memory;
     nfl__source source; /* the block that is being added */
     int has_block;
+    int keep_all;       /* kinds that do not pay, too */
     nfl__scan *scan;
     uint64_t rows;      /* flows added so far */
     uint16_t *codes[2]; /* of source and destination addresses */
@@ -98,13 +100,14 @@ static void sums_groups_done(sums_groups *g)
     g->rows = NULL;
 }
 
-static nfl_status sums_groups_start(sums_groups *g, const nfl__sums_kind *kind, const nfl_alloc *alloc, nfl_error *err)
+static nfl_status sums_groups_start(sums_groups *g, const nfl__sums_kind *kind, uint64_t most_bytes, const nfl_alloc *alloc,
+                                    nfl_error *err)
 {
     NFL_OPTS(nfl_query, query, .group_by = kind->by, .bucket_us = kind->bucket_us);
     memset(g, 0, sizeof *g);
     NFL_TRY(nfl__plan_make(&query, &g->plan, err));
-    nfl__memory_init(&g->memory, alloc, SUMS_MEMORY);
-    nfl__addresses_init(&g->addresses, SUMS_MEMORY / 4, &g->memory);
+    nfl__memory_init(&g->memory, alloc, most_bytes);
+    nfl__addresses_init(&g->addresses, (size_t)(most_bytes / 4), &g->memory);
     return nfl__groups_init(&g->groups, &g->plan, &g->addresses, &g->memory, err);
 }
 
@@ -151,13 +154,15 @@ void nfl__sums_builder_free(nfl__sums_builder *b)
     nfl__delete(&memory, b, 1, sizeof *b);
 }
 
-nfl_status nfl__sums_start(nfl__sums_builder *b, nfl_error *err)
+nfl_status nfl__sums_start(nfl__sums_builder *b, int keep_all, nfl_error *err)
 {
     const nfl__scannable flows = {b, sums_source_open, sums_source_keep, sums_source_keep};
     const nfl_alloc *alloc = &b->memory.alloc;
+    uint64_t most_bytes = keep_all ? SUMS_MEMORY_ALL : SUMS_MEMORY;
     sums_forget(b);
+    b->keep_all = keep_all;
     for (uint32_t i = 0; i < NFL__SUMS_KINDS; i++)
-        NFL_TRY(sums_groups_start(&b->kinds[i], &nfl__sums_kinds[i], alloc, err));
+        NFL_TRY(sums_groups_start(&b->kinds[i], &nfl__sums_kinds[i], most_bytes, alloc, err));
     return nfl__scan_open(b->scan, &b->kinds[0].plan, 0, alloc, &flows, err);
 }
 
@@ -192,9 +197,9 @@ static void sums_drop_bitmaps(nfl__batch *batch)
 }
 
 /* Too many groups, or addresses: this kind does not pay, and that is no failure. */
-static nfl_status sums_check(sums_groups *g, nfl_status status, const nfl_error *why, nfl_error *err)
+static nfl_status sums_check(const nfl__sums_builder *b, sums_groups *g, nfl_status status, const nfl_error *why, nfl_error *err)
 {
-    if (status == NFL_E_LIMIT) {
+    if (status == NFL_E_LIMIT && !b->keep_all) {
         g->given_up = 1;
         sums_groups_done(g);
         return NFL_OK;
@@ -226,7 +231,7 @@ nfl_status nfl__sums_add(nfl__sums_builder *b, const nfl__encoder *encoder, cons
     for (uint32_t i = 0; i < NFL__SUMS_KINDS; i++) {
         sums_groups *g = &b->kinds[i];
         if (!g->given_up)
-            NFL_TRY(sums_check(g, sums_add_to(b, g, &why), &why, err));
+            NFL_TRY(sums_check(b, g, sums_add_to(b, g, &why), &why, err));
     }
     return NFL_OK;
 }
@@ -320,7 +325,7 @@ static nfl_status sums_finish(nfl__sums_builder *b, uint32_t i, nfl_error *err)
 {
     sums_groups *g = &b->kinds[i];
     nfl_error why;
-    NFL_TRY(sums_check(g, sums_take_rows(g, b->rows, b->scan, &why), &why, err));
+    NFL_TRY(sums_check(b, g, sums_take_rows(g, b->keep_all ? UINT64_MAX : b->rows, b->scan, &why), &why, err));
     return g->given_up ? NFL_OK : sums_make_room(b, i, err);
 }
 

@@ -9,9 +9,12 @@
  * wants no other column, filters nothing but time, and its window takes in all of the segment; buckets must be multiples of the
  * kind's. The answer is the same to the last bit, for sums of sums are sums.
  *
+ * Sums may also take the place of flows that are older than those are kept (nfl_compact_opts::sums_before_us): then a window may cut
+ * them by their buckets, and a query that asks for something else misses them, and says how many flows.
+ *
  * They are made by grouping the blocks with the query engine while a segment is compacted: about 40 ns a flow for all kinds and
  * 16 MiB a kind at most; 1 to 2 bytes a flow in the file. A kind that has more than a row for four flows would not pay, and is
- * left out of that segment; queries then read the flows.
+ * left out of that segment; queries then read the flows. Where sums are to replace the flows, no kind is left out.
  */
 #ifndef NFL_STORE_SUMS_H
 #define NFL_STORE_SUMS_H
@@ -38,8 +41,9 @@ typedef struct nfl__sums_builder nfl__sums_builder;
 nfl__sums_builder *nfl__sums_builder_new(const nfl_alloc *alloc); /* NULL when out of memory */
 void nfl__sums_builder_free(nfl__sums_builder *builder);
 
-/* Begin with a segment; forget the one before. */
-nfl_status nfl__sums_start(nfl__sums_builder *builder, nfl_error *err);
+/* Begin with a segment; forget the one before. keep_all: no kind is left out; NFL_E_LIMIT when there are too many rows, which a
+ * million flows never make. */
+nfl_status nfl__sums_start(nfl__sums_builder *builder, int keep_all, nfl_error *err);
 
 /* The block that the encoder has been started with. */
 nfl_status nfl__sums_add(nfl__sums_builder *builder, const nfl__encoder *encoder, const nfl__batch *block, nfl_error *err);

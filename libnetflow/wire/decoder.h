@@ -1,4 +1,4 @@
-/* The parser's inside: what fixed.c, sflow.c, set.c, record.c and state.c share.
+/* The parser's inside: what fixed.c, sflow.c, set.c, record.c, options.c and state.c share.
  *
  * Decoding is a pull machine without recursion. nfl_parser_feed() reads the header and finds the domain;
  * nfl__decoder_step() goes on until it has found one thing. Three readers say where it stands:
@@ -48,6 +48,7 @@ struct nfl_parser {
     nfl__domains domains;
     nfl__pending pending;
     nfl__overrides overrides;
+    const nfl_element_table *elements; /* the host's; NULL = none */
 
     /* the datagram */
     nfl__domain *domain; /* NULL = none open */
@@ -116,7 +117,11 @@ int nfl__record_find_spans(nfl_parser *parser, const nfl__template *template, co
                            uint32_t *len);
 void nfl__record_to_flow(nfl_parser *parser);                /* current record of v9 or IPFIX into `flow` */
 void nfl__record_finish(nfl_parser *parser, nfl_flow *flow); /* ICMP and sampling, all versions */
-void nfl__record_learn(nfl_parser *parser);                  /* current options record into the domain */
+
+/* options.c: what the current options record teaches, into the domain; and one name. NFL_E_LIMIT: the memory of the
+ * parser or the domain is used up; NFL_E_NOMEM: the allocator's. */
+void nfl__options_learn(nfl_parser *parser);
+nfl_status nfl__options_tell(nfl_parser *parser, nfl__domain *domain, const nfl__telling *telling, nfl_usec told_us);
 
 /* Length in front of a field of variable length. */
 uint32_t nfl__record_variable_len(nfl__rd *rd);
@@ -133,6 +138,13 @@ int nfl__parser_speaks(uint16_t version);
 /* parser.c: the domain's state, created if need be. */
 nfl_status nfl__parser_domain_of(nfl_parser *parser, const nfl_ip *exporter, uint16_t version, uint32_t id,
                                  nfl_usec now_us, nfl__domain **out, nfl_error *err);
+
+/* parser.c: would `size` more bytes break the memory limit? If not, a failed allocation is the allocator's. */
+int nfl__parser_is_full(const nfl_parser *parser, size_t size);
+
+/* parser.c: `size` bytes are not free: drop a newcomer's state, but not `keep`. 0 when that is not the trouble, or there
+ * is none. */
+int nfl__parser_make_room(nfl_parser *parser, const nfl__domain *keep, size_t size, nfl_usec now_us);
 
 /* parser.c: learn a template, other domains making room within the memory limit. */
 nfl_status nfl__parser_define(nfl_parser *parser, nfl__domain *domain, const nfl__template_def *def,

@@ -36,6 +36,7 @@ static void domain_free(nfl__domain *domain, nfl__memory *memory)
 {
     nfl__templates_done(&domain->templates, memory);
     nfl__samplers_done(&domain->samplers, memory);
+    nfl__names_done(&domain->names, memory);
     nfl__delete(memory, domain, 1, sizeof *domain);
 }
 

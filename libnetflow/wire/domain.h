@@ -15,6 +15,7 @@
 #ifndef NFL_WIRE_DOMAIN_H
 #define NFL_WIRE_DOMAIN_H
 
+#include "wire/names.h"
 #include "wire/sampler.h"
 #include "wire/sequence.h"
 #include "wire/template.h"
@@ -35,6 +36,7 @@ struct nfl__domain {
     size_t position; /* in the dense array */
     nfl__templates templates;
     nfl__samplers samplers;
+    nfl__names names;
     nfl__sequence sequence;
     nfl__boot boot;
     nfl_usec boot_us; /* IPFIX systemInitTimeMilliseconds from options data; 0 = not told */

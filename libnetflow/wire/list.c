@@ -21,13 +21,17 @@
 
 enum { LIST_GROUP_HEAD = 4, LIST_ENTERPRISE = 0x8000 };
 
-uint32_t nfl_list_kind(const nfl_record_field *field)
+static uint32_t list_kind(const nfl_element *element)
 {
-    const nfl_element *element = nfl_element_find(field->pen, field->id);
     if (!element || element->type < NFL_ELEMENT_BASIC_LIST ||
         element->type > NFL_ELEMENT_SUB_TEMPLATE_MULTI_LIST)
         return 0;
     return element->type;
+}
+
+uint32_t nfl_list_kind(const nfl_record_field *field)
+{
+    return list_kind(nfl_element_find(field->pen, field->id));
 }
 
 /* The head of a list; *rd is left at what follows it. */
@@ -55,8 +59,8 @@ nfl_status nfl_list_open(nfl_list *list, const nfl_parser *parser, const nfl_lis
     if (list->struct_size < sizeof *list)
         return nfl__fail(err, NFL_E_ARG, NFL_NO_OFFSET, "list: struct_size %u, need %zu", list->struct_size,
                          sizeof *list);
-    nfl_list opened = {
-        .struct_size = list->struct_size, .kind = (uint16_t)nfl_list_kind(field), .depth = depth};
+    uint32_t kind = list_kind(nfl_parser_describe(parser, field->pen, field->id));
+    nfl_list opened = {.struct_size = list->struct_size, .kind = (uint16_t)kind, .depth = depth};
     if (!opened.kind)
         return nfl__fail(err, NFL_E_ARG, NFL_NO_OFFSET, "element %u/%u is no list", field->pen, field->id);
     if (depth >= NFL_LIST_MAX_DEPTH)

@@ -1,6 +1,7 @@
 #include <netflow/parser.h>
 
 #include "base/error.h"
+#include "base/hash.h"
 #include "base/opts.h"
 #include "wire/decoder.h"
 
@@ -70,6 +71,7 @@ static void parser_init(nfl_parser *parser, const nfl_parser_opts *opts)
     parser->domains.max_count = parser_default(opts->max_domains, PARSER_MAX_DOMAINS);
     parser->pending.max_bytes = parser_default(opts->max_pending_bytes, PARSER_MAX_PENDING);
     parser->pending.ttl_us = (nfl_usec)parser_default(opts->pending_ttl_s, PARSER_PENDING_TTL_S) * 1000000;
+    parser->elements = opts->elements;
     parser->event.struct_size = (uint32_t)sizeof parser->event;
     nfl__plan_map_init(&parser->map);
 }
@@ -125,8 +127,7 @@ static int parser_reclaim(nfl_parser *parser, const nfl__domain *keep, nfl_usec 
     return 1;
 }
 
-/* Would `size` more bytes break the memory limit? If not, a failed allocation is the allocator's. */
-static int parser_is_full(const nfl_parser *parser, size_t size)
+int nfl__parser_is_full(const nfl_parser *parser, size_t size)
 {
     return parser->memory.limit - parser->memory.held < size;
 }
@@ -145,12 +146,17 @@ nfl_status nfl__parser_domain_of(nfl_parser *parser, const nfl_ip *exporter, uin
                          "domain %u: all %u places are held by exporters in service", id, domains->max_count);
     do
         domain = nfl__domains_add(domains, &parser->memory, parser->seed, exporter, version, id, now_us);
-    while (!domain && parser_is_full(parser, 2 * sizeof *domain) && parser_reclaim(parser, NULL, now_us));
+    while (!domain && nfl__parser_is_full(parser, 2 * sizeof *domain) && parser_reclaim(parser, NULL, now_us));
     if (!domain)
         return nfl__fail_nomem(err, sizeof *domain);
     domain->set_rate = nfl__overrides_get(&parser->overrides, exporter, id);
     *out = domain;
     return NFL_OK;
+}
+
+int nfl__parser_make_room(nfl_parser *parser, const nfl__domain *keep, size_t size, nfl_usec now_us)
+{
+    return nfl__parser_is_full(parser, size) && parser_reclaim(parser, keep, now_us);
 }
 
 nfl_status nfl__parser_define(nfl_parser *parser, nfl__domain *domain, const nfl__template_def *def,
@@ -164,8 +170,7 @@ nfl_status nfl__parser_define(nfl_parser *parser, nfl__domain *domain, const nfl
     do
         status = nfl__templates_define(templates, &parser->memory, parser->seed, &parser->map,
                                        &parser->limits, def, now_us, out, err);
-    while (status == NFL_E_LIMIT && parser_is_full(parser, nfl__template_size(def)) &&
-           parser_reclaim(parser, domain, now_us));
+    while (status == NFL_E_LIMIT && nfl__parser_make_room(parser, domain, nfl__template_size(def), now_us));
     return status;
 }
 
@@ -230,12 +235,12 @@ static void parser_note_agent(nfl_parser *parser)
 
 /* The counters of a sequence, as they were. */
 typedef struct parser_losses {
-    uint64_t lost, late, restarts;
+    uint64_t lost, late, duplicates, restarts;
 } parser_losses;
 
 static parser_losses parser_losses_of(const nfl__sequence *sequence)
 {
-    return (parser_losses){sequence->lost, sequence->late_count, sequence->restarts};
+    return (parser_losses){sequence->lost, sequence->late_count, sequence->duplicates, sequence->restarts};
 }
 
 /* What the domain's sequence has found since `before` goes into the totals. */
@@ -244,8 +249,19 @@ static void parser_count_losses(nfl_parser *parser, const parser_version *versio
 {
     const nfl__sequence *sequence = &parser->domain->sequence;
     parser->stats.late_datagrams += sequence->late_count - before->late;
+    parser->stats.duplicate_datagrams += sequence->duplicates - before->duplicates;
     parser->stats.restarts += sequence->restarts - before->restarts;
     *parser_lost_counter(parser, version) += sequence->lost - before->lost;
+}
+
+/* What tells a datagram from others of the same number, but not from itself come twice. */
+static uint32_t parser_mark(const nfl_parser *parser)
+{
+    const nfl_export_header *header = &parser->own.header;
+    uint64_t clocks = (uint64_t)header->seconds << 32 | header->uptime_ms;
+    uint64_t extent = (uint64_t)header->length << 32 | (uint32_t)header->count << 16;
+    uint64_t hash = nfl__hash_u64(clocks, parser->seed) ^ (header->samples | (uint64_t)header->nanoseconds << 32);
+    return (uint32_t)nfl__hash_u64(hash ^ extent, parser->seed) | 1;
 }
 
 static void parser_begin_sequence(nfl_parser *parser, const parser_version *version)
@@ -257,7 +273,8 @@ static void parser_begin_sequence(nfl_parser *parser, const parser_version *vers
     uint32_t seconds = header->version == NFL_VERSION_SFLOW5 ? (uint32_t)(parser->own.received_us / 1000000)
                                                              : header->seconds;
     parser_note_agent(parser);
-    nfl__sequence_begin(sequence, header->sequence, seconds, version->furthest, restarted);
+    nfl__numbered datagram = {header->sequence, parser_mark(parser), seconds, version->furthest};
+    nfl__sequence_begin(sequence, &datagram, restarted);
     parser_count_losses(parser, version, &before);
 }
 
@@ -267,8 +284,7 @@ static void parser_end_sequence(nfl_parser *parser)
     nfl__sequence *sequence = &parser->domain->sequence;
     parser_losses before = parser_losses_of(sequence);
     int by_datagram = parser_counts_datagrams(version);
-    nfl__sequence_end(sequence, parser->own.header.sequence, by_datagram ? 1 : parser->record_count,
-                      by_datagram || parser->counted);
+    nfl__sequence_end(sequence, by_datagram ? 1 : parser->record_count, by_datagram || parser->counted);
     parser_count_losses(parser, version, &before);
 }
 
@@ -498,6 +514,11 @@ nfl_status nfl_parser_element(const nfl_parser *parser, uint32_t pen, uint16_t i
     return NFL_DONE;
 }
 
+const nfl_element *nfl_parser_describe(const nfl_parser *parser, uint32_t pen, uint16_t id)
+{
+    return nfl_element_table_find(parser->elements, pen, id);
+}
+
 void nfl_parser_get_stats(const nfl_parser *parser, nfl_parser_stats *out)
 {
     nfl_parser_stats stats = parser->stats;
@@ -525,7 +546,9 @@ nfl_status nfl_parser_domain(const nfl_parser *parser, size_t i, nfl_domain_info
                             .lost = domain->sequence.lost,
                             .late = domain->sequence.late_count,
                             .restarts = domain->sequence.restarts,
-                            .pending_bytes = domain->pending_bytes};
+                            .pending_bytes = domain->pending_bytes,
+                            .names = domain->names.count,
+                            .duplicates = domain->sequence.duplicates};
     (void)nfl__opts_write(out, &info, sizeof info);
     return NFL_OK;
 }

@@ -23,6 +23,7 @@ enum {
     PLAN_FLOW_LABEL,      /* 20 bits */
     PLAN_MPLS,            /* label 20, traffic class 3, bottom of stack 1 */
     PLAN_APP_ID,          /* RFC 6759 */
+    PLAN_DSCP,            /* upper six bits of the type of service */
     PLAN_SLOT,            /* number into a slot */
     PLAN_SLOT_S,          /* seconds since 1970 into a slot */
     PLAN_SLOT_MS,         /* milliseconds since 1970 */
@@ -43,6 +44,7 @@ static const nfl__plan_rule plan_specials[] = {
     {0, 31, PLAN_FLOW_LABEL, NFL_FIELD_FLOW_LABEL, 0},
     {0, 70, PLAN_MPLS, NFL_FIELD_MPLS_LABEL, 0},
     {0, 95, PLAN_APP_ID, NFL_FIELD_APP_ID, 0},
+    {0, 195, PLAN_DSCP, NFL_FIELD_TOS, 1}, /* Cisco AVC and WLC send it instead of 5, which tells more */
     /* initiator and responder counters make one record of two directions; 232 and 299 are in the table. They count
      * since the last report, so they come behind the delta (rank 0) and before the total (rank 2) */
     {0, 231, PLAN_NUMBER, NFL_FIELD_BYTES, 1},
@@ -194,12 +196,12 @@ typedef struct plan_winner {
 static int plan_contest(nfl__plan *plan, plan_winner *winner, const nfl_template_field *field,
                         const nfl__plan_rule *rule, nfl__plan_op *op)
 {
-    int counter = (NFL__SCALED_FIELDS >> rule->field & 1) != 0;
+    int ranked = ((NFL__SCALED_FIELDS | NFL_HAS(NFL_FIELD_TOS)) >> rule->field & 1) != 0;
     if (winner->pen == field->pen && winner->id == field->id)
         return 0; /* RFC 7011 section 8: the first is the outermost */
-    if (rule->rank >= winner->rank || !counter) {
+    if (rule->rank >= winner->rank || !ranked) {
         op->kind |= PLAN_OTHERWISE;
-        return !counter;
+        return !ranked;
     }
     plan->ops[winner->op - 1].kind = PLAN_NONE;
     return 1;
@@ -293,7 +295,7 @@ static uint64_t plan_ntp_us(const uint8_t *data)
     return (seconds - UINT64_C(2208988800)) * 1000000 + (fraction * 1000000 >> 32);
 }
 
-static uint64_t plan_app_id(const uint8_t *data, size_t len)
+uint64_t nfl__plan_app_id(const uint8_t *data, size_t len)
 {
     return (uint64_t)data[0] << 56 | (plan_number(data + 1, len - 1) & ((UINT64_C(1) << 56) - 1));
 }
@@ -414,7 +416,10 @@ static inline void plan_step(uint8_t kind, const nfl__plan_op *op, const uint8_t
         plan_store_u32(target, (uint32_t)(nfl__load_be(data, 3) >> 4));
         break;
     case PLAN_APP_ID:
-        plan_store_u64(target, plan_app_id(data, len));
+        plan_store_u64(target, nfl__plan_app_id(data, len));
+        break;
+    case PLAN_DSCP:
+        *(uint8_t *)target = (uint8_t)(plan_number(data, len) << 2);
         break;
     case PLAN_FRAME:
         break; /* read last: elements win over what the frame tells */

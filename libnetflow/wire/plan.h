@@ -11,7 +11,7 @@
  * into slots of a scratch area; the finishing step reads these. Where several elements fill one flow field,
  * the rules are: the same element repeated - the first wins (RFC 7011 section 8: order is outermost first);
  * different elements - the first in the record wins unless it is zero, as from exporters that send the IPv4 and
- * the IPv6 address in one template. Of counters the one listed first in record/fields.def wins even when zero:
+ * the IPv6 address in one template. Of counters, and of what tells the type of service, the one listed first in record/fields.def wins even when zero:
  * a delta of zero is no reason to take a total, and the two are never added.
  *
  * The map from elements to fields is built per parser from the `elements` column of record/fields.def, so a
@@ -119,6 +119,9 @@ void nfl__plan_run_spans(const nfl__plan *plan, const uint8_t *record, const nfl
 /* Slot that an element fills, or -1; *value is converted. For options data, where order does not matter. */
 int32_t nfl__plan_slot(const nfl__plan_map *map, uint32_t pen, uint16_t id, const uint8_t *data, size_t len,
                        uint64_t *value);
+
+/* applicationId of at least 2 bytes as nfl_flow::app_id has it. */
+uint64_t nfl__plan_app_id(const uint8_t *data, size_t len);
 
 /* Sampling rate that the slots tell: 1 in the returned number; 0 = they do not. */
 uint32_t nfl__plan_rate(const nfl__slots *slots);

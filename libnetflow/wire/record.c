@@ -1,5 +1,4 @@
-/* Raw records into flow records and into what a domain knows: see plan.h for the elements, here is what needs more
- * than one of them. */
+/* Raw records into flow records: see plan.h for the elements, here is what needs more than one of them. */
 #include "record/fields.h"
 #include "wire/decoder.h"
 
@@ -230,59 +229,4 @@ int nfl__record_find_spans(nfl_parser *parser, const nfl__template *template, co
     }
     *len = (uint32_t)nfl__rd_offset(&record);
     return 1;
-}
-
-/* v9 scope types (RFC 3954 6.1) that matter here; IPFIX scopes are elements. */
-enum { RECORD_SCOPE_INTERFACE = 2 };
-
-static int record_is_interface(const nfl_parser *parser, const nfl_record_field *field)
-{
-    if (!field->scope || field->len == 0 || field->len > 8)
-        return 0;
-    if (parser->context->header.version == 9)
-        return field->id == RECORD_SCOPE_INTERFACE;
-    return field->pen == 0 && (field->id == 10 || field->id == 14); /* ingressInterface, egressInterface */
-}
-
-/* Collect what the record tells; 1 and *interface if it is about one interface. */
-static int record_read_options(nfl_parser *parser, uint64_t *interface)
-{
-    int about_interface = 0;
-    nfl_record_field field;
-    for (uint32_t i = 0; nfl_parser_field(parser, i, &field) == NFL_OK; i++) {
-        if (record_is_interface(parser, &field)) {
-            about_interface = 1;
-            *interface = nfl__load_be(field.data, field.len);
-        }
-        if (field.scope && parser->context->header.version == 9)
-            continue;
-        uint64_t value;
-        int32_t slot = nfl__plan_slot(&parser->map, field.pen, field.id, field.data, field.len, &value);
-        if (slot < 0 || (parser->slots.have & NFL__SLOT(slot)))
-            continue;
-        parser->slots.value[slot] = value;
-        parser->slots.have |= NFL__SLOT(slot);
-    }
-    return about_interface;
-}
-
-void nfl__record_learn(nfl_parser *parser)
-{
-    const nfl__slots *slots = &parser->slots;
-    uint64_t id = 0;
-    uint32_t kind = NFL__SAMPLER_DOMAIN;
-    parser->slots.have = 0;
-    if (record_read_options(parser, &id))
-        kind = NFL__SAMPLER_INTERFACE;
-    if (record_has(slots, NFL__SLOT_BOOT))
-        parser->domain->boot_us = (nfl_usec)slots->value[NFL__SLOT_BOOT];
-    uint32_t rate = nfl__plan_rate(slots);
-    if (rate == 0)
-        return;
-    if (record_has(slots, NFL__SLOT_SAMPLER) || record_has(slots, NFL__SLOT_SELECTOR)) {
-        kind = NFL__SAMPLER_ID;
-        id = slots->value[record_has(slots, NFL__SLOT_SAMPLER) ? NFL__SLOT_SAMPLER : NFL__SLOT_SELECTOR];
-    }
-    /* out of memory: the rate stays unknown until the exporter repeats it, which it does by the minute */
-    (void)nfl__samplers_set(&parser->domain->samplers, &parser->memory, kind, id, rate);
 }

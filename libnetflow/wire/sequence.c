@@ -22,7 +22,7 @@ static void sequence_fill_gap(nfl__sequence *sequence, uint32_t number, uint32_t
 {
     nfl__gap *gap = sequence_gap_of(sequence, number);
     if (!gap)
-        return; /* a repetition */
+        return; /* from before the gaps that are remembered */
     uint32_t before = number - gap->first, room = gap->len - before;
     uint32_t filled = count < room ? count : room, after = room - filled;
     sequence->lost -= filled;
@@ -45,13 +45,38 @@ static void sequence_resume(nfl__sequence *sequence, uint32_t number, int restar
     sequence->restarts += (uint64_t)restarted;
 }
 
-/* A datagram overtaken by others: its number and its export time lie back. */
-static int sequence_is_late(nfl__sequence *sequence, uint32_t number, uint32_t seconds, uint32_t furthest)
+/* What the numbers have come to. */
+static uint32_t sequence_head(const nfl__sequence *sequence)
 {
-    uint32_t head = sequence->known ? sequence->expected : sequence->last, distance = head - number;
-    if (distance == 0 || distance > furthest)
+    return sequence->known ? sequence->expected : sequence->last;
+}
+
+/* A datagram overtaken by others: its number and its export time lie back. */
+static int sequence_is_late(nfl__sequence *sequence, uint32_t number, const nfl__numbered *datagram)
+{
+    uint32_t distance = sequence_head(sequence) - number;
+    if (distance == 0 || distance > datagram->furthest)
         return 0;
-    return sequence_gap_of(sequence, number) || seconds <= sequence->seconds;
+    return sequence_gap_of(sequence, number) || datagram->seconds <= sequence->seconds;
+}
+
+/* One of the last datagrams over again? Not if it is what is expected now: a message without records may be followed by
+ * one that looks the same. */
+static int sequence_is_duplicate(const nfl__sequence *sequence, uint32_t number, const nfl__numbered *datagram)
+{
+    uint32_t distance = sequence_head(sequence) - number;
+    if (distance > datagram->furthest || (distance == 0 && sequence->known))
+        return 0;
+    for (unsigned i = 0; i < NFL__SEQUENCE_RECENT; i++)
+        if (sequence->seen[i].number == datagram->number && sequence->seen[i].mark == datagram->mark)
+            return 1;
+    return 0;
+}
+
+static void sequence_remember(nfl__sequence *sequence, const nfl__numbered *datagram)
+{
+    sequence->seen[sequence->next_seen] = (nfl__seen){datagram->number, datagram->mark};
+    sequence->next_seen = (uint8_t)((sequence->next_seen + 1) % NFL__SEQUENCE_RECENT);
 }
 
 static void sequence_step(nfl__sequence *sequence, uint32_t number, uint32_t furthest)
@@ -68,34 +93,40 @@ static void sequence_step(nfl__sequence *sequence, uint32_t number, uint32_t fur
         sequence_open_gap(sequence, sequence->expected, ahead);
 }
 
-/* Take the number of a datagram in. */
-static void sequence_enter(nfl__sequence *sequence, uint32_t number, uint32_t seconds, uint32_t furthest,
-                           int restarted)
+/* Take the number of the current datagram in; `number` is what it begins with. */
+static void sequence_enter(nfl__sequence *sequence, uint32_t number, int restarted)
 {
+    const nfl__numbered *datagram = &sequence->begun;
     if (!sequence->started || restarted)
         sequence_resume(sequence, number, sequence->started);
-    else if (sequence_is_late(sequence, number, seconds, furthest))
+    else if (sequence_is_duplicate(sequence, number, datagram))
+        sequence->duplicate = sequence->late = 1;
+    else if (sequence_is_late(sequence, number, datagram))
         sequence->late = 1;
     else
-        sequence_step(sequence, number, furthest);
+        sequence_step(sequence, number, datagram->furthest);
+    sequence->started = 1;
+    if (sequence->duplicate) {
+        sequence->duplicates++;
+        return;
+    }
+    sequence_remember(sequence, datagram);
     if (sequence->late) {
         sequence->late_count++;
     } else {
         sequence->last = number;
-        sequence->seconds = seconds;
+        sequence->seconds = datagram->seconds;
     }
-    sequence->started = 1;
 }
 
-void nfl__sequence_begin(nfl__sequence *sequence, uint32_t number, uint32_t seconds, uint32_t furthest,
-                         int restarted)
+void nfl__sequence_begin(nfl__sequence *sequence, const nfl__numbered *datagram, int restarted)
 {
     sequence->late = 0;
+    sequence->duplicate = 0;
     sequence->was_known = sequence->known;
-    sequence->begun_seconds = seconds;
-    sequence->begun_furthest = furthest;
+    sequence->begun = *datagram;
     if (sequence->numbering != NFL__NUMBERING_INCLUDED)
-        sequence_enter(sequence, number, seconds, furthest, restarted);
+        sequence_enter(sequence, datagram->number, restarted);
     sequence->known = 0; /* until the end of the datagram is reached */
 }
 
@@ -129,22 +160,23 @@ static void sequence_judge(nfl__sequence *sequence, uint32_t number, uint32_t co
     sequence->before_known = (uint8_t)known;
 }
 
-void nfl__sequence_end(nfl__sequence *sequence, uint32_t number, uint32_t count, int known)
+void nfl__sequence_end(nfl__sequence *sequence, uint32_t count, int known)
 {
-    uint32_t first = number, records = count;
+    uint32_t number = sequence->begun.number, first = number, records = count;
     int records_known = known;
     if (sequence->numbering == NFL__NUMBERING_INCLUDED) {
         first = known ? number - count : number;
         sequence->known = sequence->was_known;
-        sequence_enter(sequence, first, sequence->begun_seconds, sequence->begun_furthest, 0);
+        sequence_enter(sequence, first, 0);
     } else if (sequence->numbering == NFL__NUMBERING_MESSAGES) {
         count = 1;
         known = 1;
     }
-    sequence_judge(sequence, number, records, records_known);
+    if (!sequence->duplicate)
+        sequence_judge(sequence, number, records, records_known);
     if (sequence->late) {
         sequence->known = sequence->was_known;
-        if (known)
+        if (known && !sequence->duplicate)
             sequence_fill_gap(sequence, first, count);
         return;
     }

@@ -1,4 +1,5 @@
-/* Sequence numbers and clocks of one domain: what was lost, what was late, when the exporter started.
+/* Sequence numbers and clocks of one domain: what was lost, what was late, what came twice, when the exporter
+ * started.
  *
  * NetFlow v5 and v7 number flows, v9 and sFlow datagrams, IPFIX data records (options data included, templates
  * not), all modulo 2^32. A number beyond the expected one opens a gap, counted as lost at once; a datagram that comes late and falls
@@ -8,6 +9,11 @@
  * What a datagram counts is known at once for v5 and v9, but only at its end for IPFIX, and not at all if one of
  * its data sets had no template or was malformed: then the next number is taken as it comes and nothing is
  * reported as lost. Hence two calls a datagram.
+ *
+ * A datagram whose number lies back is late, unless it is one of the last NFL__SEQUENCE_RECENT over again: the same number
+ * and the same mark, a hash of the rest of its header. The number alone does not tell: IPFIX messages without records have
+ * that of the one behind them, exporters that do not count have the same always. A duplicate brings nothing, so it
+ * leaves `lost` alone.
  *
  * Not all exporters number what the standards say (RFC 7011 3.1: the records before the message). VMware NSX includes the
  * records of the message itself, others count messages in IPFIX. Each numbering says what the difference to the
@@ -26,14 +32,14 @@
  * The lower bound is used, so that the first datagram gives the plain arithmetic of RFC 3954. An empty intersection
  * is a clock step, a wrap of sysUptime, or a restart; only a restart sets the sequence back.
  *
- * Costs: O(gaps), 8 gaps. No memory beyond the struct.
+ * Costs: O(gaps), 8 gaps; what lies back is looked for among 64 others. No memory beyond the struct.
  */
 #ifndef NFL_WIRE_SEQUENCE_H
 #define NFL_WIRE_SEQUENCE_H
 
 #include <netflow/base.h>
 
-enum { NFL__SEQUENCE_GAPS = 8, NFL__SEQUENCE_SIGNS = 6 };
+enum { NFL__SEQUENCE_GAPS = 8, NFL__SEQUENCE_SIGNS = 6, NFL__SEQUENCE_RECENT = 64 };
 
 enum { NFL__NUMBERING_BEFORE, NFL__NUMBERING_INCLUDED, NFL__NUMBERING_MESSAGES, NFL__NUMBERING_COUNT };
 
@@ -41,6 +47,19 @@ typedef struct nfl__gap {
     uint32_t first;
     uint32_t len;
 } nfl__gap;
+
+typedef struct nfl__seen {
+    uint32_t number;
+    uint32_t mark; /* 0 = none */
+} nfl__seen;
+
+/* What the header of a datagram tells. */
+typedef struct nfl__numbered {
+    uint32_t number;
+    uint32_t mark;     /* of the rest of the header; not 0 */
+    uint32_t seconds;  /* export time */
+    uint32_t furthest; /* the largest jump taken for loss */
+} nfl__numbered;
 
 typedef struct nfl__sequence {
     uint32_t expected; /* number of the next datagram in order */
@@ -55,24 +74,25 @@ typedef struct nfl__sequence {
     uint8_t candidate; /* another one */
     uint8_t signs;     /* for the candidate */
     uint8_t before_known;
-    uint8_t reserved[3];
+    uint8_t duplicate; /* the current datagram is one of the last over again; then it is late, too */
+    uint8_t next_seen; /* position to be overwritten */
+    uint8_t reserved;
     uint32_t before;         /* number of the datagram before, as sent */
     uint32_t before_count;   /* what it counted, if before_known */
-    uint32_t begun_seconds;  /* of the current datagram */
-    uint32_t begun_furthest; /* of the current datagram */
+    nfl__numbered begun;     /* the current datagram */
     nfl__gap gaps[NFL__SEQUENCE_GAPS];
+    nfl__seen seen[NFL__SEQUENCE_RECENT];
     uint64_t lost;
-    uint64_t late_count;
+    uint64_t late_count; /* without duplicates */
+    uint64_t duplicates;
     uint64_t restarts;
 } nfl__sequence;
 
-/* A datagram with this number came. `furthest` is the largest jump taken for loss; restarted: the exporter is
- * known to have started anew. */
-void nfl__sequence_begin(nfl__sequence *sequence, uint32_t number, uint32_t seconds, uint32_t furthest,
-                         int restarted);
+/* A datagram came. restarted: the exporter is known to have started anew. */
+void nfl__sequence_begin(nfl__sequence *sequence, const nfl__numbered *datagram, int restarted);
 
 /* It counted this much; known = 0 when that cannot be told. */
-void nfl__sequence_end(nfl__sequence *sequence, uint32_t number, uint32_t count, int known);
+void nfl__sequence_end(nfl__sequence *sequence, uint32_t count, int known);
 
 typedef struct nfl__boot {
     int64_t earliest_ms; /* boot lies in [earliest, latest], milliseconds since 1970 */

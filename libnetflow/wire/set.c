@@ -78,7 +78,7 @@ static void set_found_record(nfl_parser *parser, const uint8_t *data, uint32_t l
     if (template->options) {
         parser->kind = NFL_EVENT_OPTIONS;
         parser->stats.options_records++;
-        nfl__record_learn(parser);
+        nfl__options_learn(parser);
         return;
     }
     parser->kind = NFL_EVENT_RECORD;

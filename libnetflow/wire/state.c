@@ -1,12 +1,14 @@
-/* Templates and samplers of all domains as bytes, so that a restarted collector decodes at once.
+/* Templates, samplers and names of all domains as bytes, so that a restarted collector decodes at once.
  *
- *     magic "NFLT"  u16 version = 1  u16 0  u64 hash of all that follows  u32 domains
- *     domain:    exporter 16, u16 version, u16 0, u32 id, u32 templates, u32 samplers
+ *     magic "NFLT"  u16 version = 2  u16 0  u64 hash of all that follows  u32 domains
+ *     domain:    exporter 16, u16 version, u16 0, u32 id, u32 templates, u32 samplers, u32 names (version 1: none)
  *     template:  i64 refreshed (us), u16 id, u16 scope count, u16 options, u16 0, u32 fields
  *     field:     u32 pen, u16 id, u16 len
  *     sampler:   u32 kind, u32 rate, u64 id
+ *     name:      u16 kind, u8 length of the name, u8 of the description, u64 id, i64 told (us), the two
  *
- * Little-endian. Domains go from the least to the most recently heard, so that loading keeps their order. The
+ * Little-endian. Domains go from the least to the most recently heard and names from the least to the most recently
+ * told, so that loading keeps their order. The
  * checksum finds damage, not forgery: a hostile file is bounded by the same checks and limits as datagrams are. It is
  * read twice: once to see that all of it is sound, then to learn it, so that a bad file changes nothing. */
 #include "base/error.h"
@@ -15,7 +17,8 @@
 #include "wire/decoder.h"
 
 enum {
-    STATE_VERSION = 1,
+    STATE_VERSION = 2,
+    STATE_WITH_NAMES = 2,
     STATE_HEAD_LEN = 16,
     STATE_FIRST_ID = 256,
     STATE_FIELD_LEN = 8,
@@ -38,6 +41,17 @@ static void state_write_template(nfl__wr *wr, const nfl__template *template)
     }
 }
 
+static void state_write_name(nfl__wr *wr, const nfl__name *name)
+{
+    nfl__wr_le(wr, name->kind, 2);
+    nfl__wr_le(wr, name->name_len, 1);
+    nfl__wr_le(wr, name->description_len, 1);
+    nfl__wr_le(wr, name->id, 8);
+    nfl__wr_le(wr, (uint64_t)name->told_us, 8);
+    nfl__wr_bytes(wr, nfl__name_text(name), name->name_len);
+    nfl__wr_bytes(wr, nfl__name_description(name), name->description_len);
+}
+
 static void state_write_domain(nfl__wr *wr, const nfl__domain *domain)
 {
     nfl__wr_bytes(wr, domain->exporter.b, sizeof domain->exporter.b);
@@ -46,6 +60,7 @@ static void state_write_domain(nfl__wr *wr, const nfl__domain *domain)
     nfl__wr_le(wr, domain->id, 4);
     nfl__wr_le(wr, domain->templates.count, 4);
     nfl__wr_le(wr, domain->samplers.count, 4);
+    nfl__wr_le(wr, domain->names.count, 4);
     for (uint32_t i = 0; i < domain->templates.slot_count; i++)
         if (domain->templates.slots[i])
             state_write_template(wr, domain->templates.slots[i]);
@@ -54,6 +69,8 @@ static void state_write_domain(nfl__wr *wr, const nfl__domain *domain)
         nfl__wr_le(wr, domain->samplers.items[i].rate, 4);
         nfl__wr_le(wr, domain->samplers.items[i].id, 8);
     }
+    for (const nfl__name *name = domain->names.oldest; name; name = name->newer)
+        state_write_name(wr, name);
 }
 
 static void state_write(nfl__wr *wr, const nfl_parser *parser)
@@ -105,6 +122,12 @@ static nfl_status state_read_fields(nfl_parser *parser, nfl__rd *rd, uint32_t co
     return NFL_OK;
 }
 
+/* Is something last told at `told_us` still to be believed? */
+static int state_is_young(const nfl_parser *parser, nfl_usec told_us, nfl_usec now_us)
+{
+    return told_us <= now_us && (parser->limits.ttl_us == INT64_MAX || told_us >= now_us - parser->limits.ttl_us);
+}
+
 /* One template; learnt if `domain` is given, does not know it, and it is young enough. */
 static nfl_status state_read_template(nfl_parser *parser, nfl__rd *rd, nfl__domain *domain, nfl_usec now_us,
                                       nfl_error *err)
@@ -121,8 +144,8 @@ static nfl_status state_read_template(nfl_parser *parser, nfl__rd *rd, nfl__doma
         def.field_count > parser->max_fields || def.scope_count > def.field_count ||
         nfl__rd_left(rd) / STATE_FIELD_LEN < def.field_count)
         return state_corrupt(rd, "a template contradicts itself or is cut off", err);
-    if (!domain || nfl__templates_find(&domain->templates, parser->seed, def.id) || refreshed_us > now_us ||
-        (parser->limits.ttl_us != INT64_MAX && refreshed_us < now_us - parser->limits.ttl_us)) {
+    if (!domain || nfl__templates_find(&domain->templates, parser->seed, def.id) ||
+        !state_is_young(parser, refreshed_us, now_us)) {
         nfl__rd_skip(rd, (size_t)def.field_count * STATE_FIELD_LEN);
         return NFL_OK;
     }
@@ -146,7 +169,27 @@ static nfl_status state_read_sampler(nfl_parser *parser, nfl__rd *rd, nfl__domai
     return NFL_OK;
 }
 
-static nfl_status state_read_domain(nfl_parser *parser, nfl__rd *rd, int learn, nfl_usec now_us,
+static nfl_status state_read_name(nfl_parser *parser, nfl__rd *rd, nfl__domain *domain, nfl_usec now_us,
+                                  nfl_error *err)
+{
+    nfl__telling telling = {.kind = nfl__rd_u16_le(rd)};
+    telling.name.len = nfl__rd_u8(rd);
+    telling.description.len = nfl__rd_u8(rd);
+    telling.id = nfl__rd_u64_le(rd);
+    nfl_usec told_us = (nfl_usec)nfl__rd_u64_le(rd);
+    telling.name.data = nfl__rd_bytes(rd, telling.name.len);
+    telling.description.data = nfl__rd_bytes(rd, telling.description.len);
+    if (rd->failed || telling.kind == 0 || telling.kind >= NFL_NAME_COUNT)
+        return state_corrupt(rd, "a name contradicts itself or is cut off", err);
+    if (!domain || !state_is_young(parser, told_us, now_us) ||
+        nfl__names_find(&domain->names, parser->seed, telling.kind, telling.id))
+        return NFL_OK;
+    if (nfl__options_tell(parser, domain, &telling, told_us) == NFL_E_NOMEM)
+        return nfl__fail_nomem(err, nfl__names_room(&domain->names, &telling));
+    return NFL_OK; /* what does not fit is left out */
+}
+
+static nfl_status state_read_domain(nfl_parser *parser, nfl__rd *rd, uint16_t format, int learn, nfl_usec now_us,
                                     nfl_error *err)
 {
     nfl_ip exporter = {{0}};
@@ -154,11 +197,12 @@ static nfl_status state_read_domain(nfl_parser *parser, nfl__rd *rd, int learn, 
     uint16_t version = nfl__rd_u16_le(rd);
     nfl__rd_skip(rd, 2);
     uint32_t id = nfl__rd_u32_le(rd), templates = nfl__rd_u32_le(rd), samplers = nfl__rd_u32_le(rd);
-    if (rd->failed || !nfl__parser_speaks(version) || samplers > NFL__SAMPLERS)
+    uint32_t names = format >= STATE_WITH_NAMES ? nfl__rd_u32_le(rd) : 0;
+    if (rd->failed || !nfl__parser_speaks(version) || samplers > NFL__SAMPLERS || names > NFL__NAMES)
         return state_corrupt(rd, "a domain contradicts itself or is cut off", err);
     memcpy(exporter.b, address, sizeof exporter.b);
     nfl__domain *domain = NULL;
-    if (learn && templates + (uint64_t)samplers > 0) {
+    if (learn && templates + (uint64_t)samplers + names > 0) {
         nfl_status status = nfl__parser_domain_of(parser, &exporter, version, id, now_us, &domain, err);
         if (status < 0 && status != NFL_E_LIMIT)
             return status;
@@ -167,14 +211,16 @@ static nfl_status state_read_domain(nfl_parser *parser, nfl__rd *rd, int learn, 
         NFL_TRY(state_read_template(parser, rd, domain, now_us, err));
     for (uint32_t i = 0; i < samplers; i++)
         NFL_TRY(state_read_sampler(parser, rd, domain, err));
+    for (uint32_t i = 0; i < names; i++)
+        NFL_TRY(state_read_name(parser, rd, domain, now_us, err));
     return NFL_OK;
 }
 
-static nfl_status state_read(nfl_parser *parser, nfl__rd rd, int learn, nfl_usec now_us, nfl_error *err)
+static nfl_status state_read(nfl_parser *parser, nfl__rd rd, uint16_t format, int learn, nfl_usec now_us, nfl_error *err)
 {
     uint32_t domains = nfl__rd_u32_le(&rd);
     for (uint32_t i = 0; i < domains; i++)
-        NFL_TRY(state_read_domain(parser, &rd, learn, now_us, err));
+        NFL_TRY(state_read_domain(parser, &rd, format, learn, now_us, err));
     if (rd.failed || nfl__rd_left(&rd))
         return state_corrupt(&rd, "its length is wrong", err);
     return NFL_OK;
@@ -194,7 +240,7 @@ nfl_status nfl_parser_load(nfl_parser *parser, const void *data, size_t len, nfl
                          STATE_VERSION);
     if (hash != nfl__hash(rd.pos, nfl__rd_left(&rd), 0))
         return state_corrupt(&rd, "the checksum is wrong", err);
-    NFL_TRY(state_read(parser, rd, 0, now_us, err));
+    NFL_TRY(state_read(parser, rd, version, 0, now_us, err));
     nfl__parser_close(parser); /* an open datagram may hold on to templates that make room now */
-    return state_read(parser, rd, 1, now_us, err);
+    return state_read(parser, rd, version, 1, now_us, err);
 }

@@ -461,6 +461,21 @@ class Others(Case):
         self.assertEqual(self.good('verify', '-s', store, '--format', 'json').json()[0]['result'], 'good')
         self.assertEqual(Run('compact', '-s', self.work / 'none').status, 1)
 
+    def test_sums_outlive_flows(self):
+        store = self.work / 'summed'
+        self.good('import', '-s', store, self.capture)
+        asked = [['top', '--by', 'src'], ['top', '--by', 'proto'], ['series', '--bucket', '1h']]
+        before = [self.good(*a, '-s', store, '--format', 'csv').out for a in asked]
+        self.good('compact', '-s', store, '--sums-before', '2026-11-22')  # none is so old
+        self.assertEqual(self.good('info', '-s', store, '--format', 'json').json()[0]['summed_flows'], 0)
+        facts, = self.good('compact', '-s', store, '--sums-before', '2100-01-01', '--format', 'json').json()
+        self.assertEqual((facts['flows'], facts['summed_flows']), (0, len(FLOWS)))
+        self.assertEqual([self.good(*a, '-s', store, '--format', 'csv').out for a in asked], before)
+        run = Run('flows', '-s', store)
+        self.assertEqual(run.status, 0)
+        self.assertIn(f'{len(FLOWS)} records are not in this', run.err)
+        self.assertEqual(self.good('verify', '-s', store, '--format', 'json').json()[0]['result'], 'good')
+
     def test_fields(self):
         rows = self.good('fields', '--format', 'json').json()
         self.assertIn('src_port', [r['name'] for r in rows])
@@ -491,6 +506,47 @@ class Others(Case):
                 {'template': 2457, 'unread': 'abcd'}]}],
             ['interfaceName', 'if1'], ['flowStartSeconds', '0001']])
         self.assertEqual(records[2], [['Interface', '0007'], ['samplingInterval', 10], ['interfaceName', '00610000']])
+
+    def test_decode_writes_values_by_their_types(self):
+        capture = self.work / 'typed.pcap'
+        capture.write_bytes(pcap([(START, sets_of(
+            10, (2, '0100 000b 009a 0008 009c 0008 0137 0004 0137 0008 0137 0002 009a 0004 00e6 0001 00e9 0001 0088 0001'
+                    ' 003d 0001 00e6 0001'),
+            (256, 'eeaf5200 80000000 00000000 00000000 3fc00000 3fb999999999999a 7fc0 00000001 10 03 03 01 ff')))]))
+        fields = [event['fields'] for event in self.good('decode', '--names', capture).json() if event['ev'] == 'record'][0]
+        self.assertEqual(fields, [
+            ['flowStartMicroseconds', '2026-11-24T00:00:00.500Z'], ['flowStartNanoseconds', '0000000000000000'],
+            ['samplingProbability', 1.5], ['samplingProbability', 0.1], ['samplingProbability', '7fc0'],
+            ['flowStartMicroseconds', '00000001'], ['natEvent', 16, 'port block allocation'],
+            ['firewallEvent', 3, 'flow denied'], ['flowEndReason', 3, 'end of flow'], ['flowDirection', 1, 'egress'],
+            ['natEvent', 255]])
+
+    def test_decode_takes_elements_of_ones_own(self):
+        capture, elements = self.work / 'own.pcap', self.work / 'own.csv'
+        capture.write_bytes(pcap((START, datagram) for datagram in NAMED))
+        elements.write_text('pen,id,name,type\n12345,1,acmeCode,unsigned16\n0,8,clientAddress,ipv4Address\n')
+        events = self.good('decode', '--elements', elements, capture).json()
+        record = [event['fields'] for event in events if event['ev'] == 'record'][0]
+        self.assertEqual((record[0], record[7]), (['clientAddress', '10.0.0.1'], ['acmeCode', 0xbeef]))
+        elements.write_text('12345,1,acmeCode\n12345,x,acmeCode\n')
+        self.bad(1, 'line 2: no element number: "x"', 'decode', '--elements', elements, capture)
+        self.bad(1, 'No such file', 'decode', '--elements', self.work / 'none.csv', capture)
+        self.bad(2, 'usage:', 'decode', '--elements', elements)
+        self.bad(2, 'usage:', 'decode', '--element', elements, capture)
+
+    def test_decode_shows_names_told_by_the_exporter(self):
+        capture = self.work / 'told.pcap'
+        told = sets_of(9, (1, '0100 0004 0004 0002 0002 0052 0008'), (256, '0007 6574681b00000000'),
+                       (0, '0101 0003 000a 0002 000e 0002 0001 0004'), (257, '0007 0008 00000064'),
+                       (1, '0102 0004 0008 0001 0000 005f 0004 0060 0004'), (258, '0d0001c5 68747470'),
+                       (0, '0103 0002 005f 0004 0001 0004'), (259, '0d0001c5 00000001'))
+        capture.write_bytes(pcap([(START, told)]))
+        events = self.good('decode', '--names', capture).json()
+        records = [event['fields'] for event in events if event['ev'] == 'record']
+        self.assertEqual(records, [
+            [['ingressInterface', 7, 'eth\x1b'], ['egressInterface', 8], ['octetDeltaCount', 100]],
+            [['applicationId', '0d0001c5', 'http'], ['octetDeltaCount', 1]]])
+        self.assertNotIn('\x1b', self.good('decode', '--names', capture).out)
 
     def test_resolve_asks_the_server_it_is_given(self):
         server = Names({'10.0.0.1': 'gate.example.org', '2001:db8::1': None})

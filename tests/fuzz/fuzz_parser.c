@@ -50,6 +50,22 @@ static void drain(nfl_parser *parser, int events)
     }
 }
 
+/* Every name that a domain lists is found by its number. */
+static void read_names(const nfl_parser *parser)
+{
+    nfl_domain_info info = {.struct_size = sizeof info};
+    for (size_t i = 0; nfl_parser_domain(parser, i, &info) == NFL_OK; i++) {
+        nfl_name name = {.struct_size = sizeof name}, found = {.struct_size = sizeof found};
+        size_t n = 0;
+        for (; nfl_parser_domain_name(parser, i, n, &name) == NFL_OK; n++) {
+            require(nfl_parser_name(parser, &name.exporter, name.version, name.domain, name.kind, name.id, &found) ==
+                    NFL_OK);
+            require(found.name == name.name && strlen(name.name) < 256 && strlen(name.description) < 256);
+        }
+        require(n == info.names);
+    }
+}
+
 static void save_and_load(const nfl_parser *parser)
 {
     size_t need = 0;
@@ -87,6 +103,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         free(datagram);
     }
     require(!opts.max_bytes || nfl_parser_memory(parser) <= opts.max_bytes);
+    read_names(parser);
     save_and_load(parser);
     nfl_parser_free(parser);
     return 0;

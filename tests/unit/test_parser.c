@@ -36,6 +36,22 @@ static void v5_gives_every_field(void)
 #define FIXED_COMMON                                                                                         \
     "0a000001 c6336402 0a0000fe 0001 0002 00000003 000005dc 00017318 00017700 3039 01bb "
 
+static void clients_and_servers_are_sources_and_destinations(void)
+{
+    nfl_parser *parser = new_parser(0);
+    static test_datagram d;
+    outcome out;
+    test_ipfix(&d, SECONDS, 1, 7); /* Cisco AVC: no other addresses */
+    test_bytes(&d, "0002 0018 0100 0002 afcc 0004 00000009 afcd 0004 00000009 0100 000c 0a000001 c6336402");
+    test_bytes(&d, "0002 0018 0101 0002 afce 0010 00000009 afcf 0010 00000009"
+                   "0101 0024 20010db8000000000000000000000001 20010db8000000000000000000000002");
+    feed(parser, &d, &out);
+    CU_ASSERT_EQUAL_FATAL(out.flow_count, 2);
+    CU_ASSERT(out.flows[0].src.b[12] == 10 && out.flows[0].dst.b[12] == 198);
+    CU_ASSERT(out.flows[1].src.b[15] == 1 && out.flows[1].dst.b[15] == 2 && out.flows[1].dst.b[0] == 0x20);
+    nfl_parser_free(parser);
+}
+
 static void v1_gives_what_it_has(void)
 {
     nfl_parser *parser = new_parser(0);
@@ -199,6 +215,33 @@ static const value_case value_cases[] = {
      NFL_FIELD_REVERSE_BYTES, 99, 0},
     {"responder octets are the reverse of bytes", 0, 3, "0008 0004 00e7 0004 00e8 0004",
      "0a000001 00000001 00000002", NFL_FIELD_REVERSE_BYTES, 2, 0},
+    {"the reverse of a total (YAF)", 0, 3, "0008 0004 0055 0004 8055 0004 00007279", "0a000001 00000001 00000063",
+     NFL_FIELD_REVERSE_BYTES, 99, 0},
+    {"a reverse delta wins over the reverse total", 0, 3, "0008 0004 8056 0004 00007279 8002 0004 00007279",
+     "0a000001 00000063 00000002", NFL_FIELD_REVERSE_PACKETS, 2, 0},
+    {"the reverse of bytes (Ixia)", 0, 2, "0008 0004 80b0 0004 00000bee", "0a000001 00000063", NFL_FIELD_REVERSE_BYTES,
+     99, 0},
+    {"a client's port (Cisco AVC)", 0, 2, "afcc 0004 00000009 afd0 0002 00000009", "0a000001 c000", NFL_FIELD_SRC_PORT,
+     49152, 0},
+    {"a server's port (Cisco AVC)", 0, 2, "afcd 0004 00000009 afd1 0002 00000009", "0a000001 0050", NFL_FIELD_DST_PORT,
+     80, 0},
+    {"the physical interface where there is no other", 0, 2, "0008 0004 00fc 0004", "0a000001 00000007",
+     NFL_FIELD_IN_IF, 7, 0},
+    {"the interface wins over the physical one", 0, 3, "0008 0004 000e 0004 00fd 0004", "0a000001 00000008 00000007",
+     NFL_FIELD_OUT_IF, 8, 0},
+    {"a DSCP is the upper six bits of the type of service", 0, 2, "0008 0004 00c3 0001", "0a000001 2e", NFL_FIELD_TOS,
+     0xb8, 0},
+    {"the type of service wins over the DSCP before it", 0, 3, "0008 0004 00c3 0001 0005 0001", "0a000001 2e ba",
+     NFL_FIELD_TOS, 0xba, 0},
+    {"the type of service wins over the DSCP behind it", 0, 3, "0008 0004 0005 0001 00c3 0001", "0a000001 00 2e",
+     NFL_FIELD_TOS, 0, 0},
+    {"a port block's start is no port", 0, 3, "0008 0004 0169 0002 00e6 0001", "0a000001 0400 10", NFL_FIELD_SRC_PORT, 0,
+     1},
+    {"a port block is a translation event", 0, 3, "0008 0004 0169 0002 00e6 0001", "0a000001 0400 10",
+     NFL_FIELD_NAT_EVENT, 16, 0},
+    {"the customer's VLAN is not the flow's", 0, 3, "0008 0004 00f3 0002 00f5 0002", "0a000001 0064 00c8",
+     NFL_FIELD_VLAN, 100, 0},
+    {"why a flow ended", 0, 2, "0008 0004 0088 0001", "0a000001 03", NFL_FIELD_END_REASON, 3, 0},
     {"initiator octets are bytes", 0, 3, "0008 0004 00e7 0004 00e8 0004", "0a000001 00000001 00000002",
      NFL_FIELD_BYTES, 1, 0},
     {"initiator octets of 0 are no reason to take a total", 0, 3, "0008 0004 00e7 0004 0055 0004",
@@ -902,6 +945,7 @@ static void options_are_checked(void)
 }
 
 NFL_SUITE("parser", {"options are checked", options_are_checked},
+          {"clients and servers are sources and destinations", clients_and_servers_are_sources_and_destinations},
           {"v1 gives what it has", v1_gives_what_it_has},
           {"v1 records may be short", v1_records_may_be_short},
           {"v7 gives every field and counts loss", v7_gives_every_field_and_counts_loss},

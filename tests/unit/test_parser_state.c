@@ -5,7 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Sequence numbers of datagrams with 2 records each: what is lost, late, and how often the exporter restarted. */
+/* Sequence numbers of datagrams with 2 records each: what is lost, late, came twice, and how often the exporter
+ * restarted. */
 static void loss_is_counted_in_the_unit_of_the_version(void)
 {
     static const struct {
@@ -13,22 +14,31 @@ static void loss_is_counted_in_the_unit_of_the_version(void)
         uint16_t version;
         uint32_t numbers[6];
         size_t count;
-        uint64_t lost, late, restarts;
+        uint64_t lost, late, restarts, duplicates;
     } t[] = {
-        {"v9 in order", 9, {5, 6, 7}, 3, 0, 0, 0},
-        {"v9 one lost", 9, {5, 7, 8}, 3, 1, 0, 0},
-        {"v9 late, not lost", 9, {5, 7, 6, 8}, 4, 0, 1, 0},
-        {"v9 wrap", 9, {0xffffffff, 0, 1}, 3, 0, 0, 0},
-        {"v9 two lost, one of them late", 9, {5, 8, 6, 9}, 4, 1, 1, 0},
-        {"v9 late out of the middle of a gap", 9, {5, 10, 7, 6, 9}, 5, 1, 3, 0},
-        {"v9 twice the same counts as late", 9, {5, 6, 6, 7}, 4, 0, 1, 0},
-        {"v9 a jump too far", 9, {5, 5000000, 5000001}, 3, 0, 0, 1},
-        {"v5 counts flows", 5, {10, 12, 14}, 3, 0, 0, 0},
-        {"v5 four flows lost", 5, {10, 16, 18}, 3, 4, 0, 0},
-        {"v5 late", 5, {10, 14, 12, 16}, 4, 0, 1, 0},
-        {"IPFIX counts records", 10, {10, 12, 14}, 3, 0, 0, 0},
-        {"IPFIX loss", 10, {10, 20}, 2, 8, 0, 0},
-        {"IPFIX late", 10, {10, 14, 12, 16}, 4, 0, 1, 0},
+        {"v9 in order", 9, {5, 6, 7}, 3, 0, 0, 0, 0},
+        {"v9 one lost", 9, {5, 7, 8}, 3, 1, 0, 0, 0},
+        {"v9 late, not lost", 9, {5, 7, 6, 8}, 4, 0, 1, 0, 0},
+        {"v9 wrap", 9, {0xffffffff, 0, 1}, 3, 0, 0, 0, 0},
+        {"v9 two lost, one of them late", 9, {5, 8, 6, 9}, 4, 1, 1, 0, 0},
+        {"v9 late out of the middle of a gap", 9, {5, 10, 7, 6, 9}, 5, 1, 3, 0, 0},
+        {"v9 one twice", 9, {5, 6, 6, 7}, 4, 0, 0, 0, 1},
+        {"v9 one twice, the second time late", 9, {5, 6, 7, 5, 8}, 5, 0, 0, 0, 1},
+        {"v9 late, and that twice", 9, {5, 7, 6, 6, 8}, 5, 0, 1, 0, 1},
+        {"v9 one twice behind a gap, which stays", 9, {5, 8, 8, 9}, 4, 2, 0, 0, 1},
+        {"v9 one three times", 9, {5, 6, 6, 6, 7}, 5, 0, 0, 0, 2},
+        {"v9 all twice over the wrap", 9, {0xffffffff, 0xffffffff, 0, 0, 1, 1}, 6, 0, 0, 0, 3},
+        {"v9 a jump too far", 9, {5, 5000000, 5000001}, 3, 0, 0, 1, 0},
+        {"v5 counts flows", 5, {10, 12, 14}, 3, 0, 0, 0, 0},
+        {"v5 four flows lost", 5, {10, 16, 18}, 3, 4, 0, 0, 0},
+        {"v5 late", 5, {10, 14, 12, 16}, 4, 0, 1, 0, 0},
+        {"IPFIX counts records", 10, {10, 12, 14}, 3, 0, 0, 0, 0},
+        {"IPFIX loss", 10, {10, 20}, 2, 8, 0, 0, 0},
+        {"IPFIX late", 10, {10, 14, 12, 16}, 4, 0, 1, 0, 0},
+        {"IPFIX one twice", 10, {10, 12, 12, 14}, 4, 0, 0, 0, 1},
+        {"IPFIX late, and that twice", 10, {10, 14, 12, 12, 16}, 5, 0, 1, 0, 1},
+        {"v5 one twice", 5, {10, 12, 14, 12, 16}, 5, 0, 0, 0, 1},
+        {"v5 one twice behind a gap, which stays", 5, {10, 16, 16, 18}, 4, 4, 0, 0, 1},
     };
     static test_datagram d;
     for (size_t i = 0; i < sizeof t / sizeof *t; i++) {
@@ -53,8 +63,10 @@ static void loss_is_counted_in_the_unit_of_the_version(void)
         NFL_CHECK(t[i].name, info.lost == t[i].lost);
         NFL_CHECK(t[i].name, info.late == t[i].late);
         NFL_CHECK(t[i].name, info.restarts == t[i].restarts);
+        NFL_CHECK(t[i].name, info.duplicates == t[i].duplicates);
         NFL_CHECK(t[i].name, s.lost_flows + s.lost_datagrams + s.lost_records == t[i].lost);
         NFL_CHECK(t[i].name, s.late_datagrams == t[i].late && s.restarts == t[i].restarts);
+        NFL_CHECK(t[i].name, s.duplicate_datagrams == t[i].duplicates);
         nfl_parser_free(parser);
     }
 }
@@ -78,7 +90,7 @@ static void feed_numbered(nfl_parser *parser, int numbering, uint32_t *number, u
 
 static int same_losses(const nfl_domain_info *a, const nfl_domain_info *b)
 {
-    return a->lost == b->lost && a->late == b->late && a->restarts == b->restarts;
+    return a->lost == b->lost && a->late == b->late && a->restarts == b->restarts && a->duplicates == b->duplicates;
 }
 
 /* VMware NSX includes a message's own records in its number, others count messages. Bursts of 0 to 3 records. */
@@ -122,6 +134,77 @@ static void numbers_of_other_meaning_are_understood(void)
         NFL_CHECK(t[i].name, same_losses(&info, &learnt));
         nfl_parser_free(parser);
     }
+}
+
+/* The number alone makes no duplicate; and of those long ago nothing is known. */
+static void only_the_same_datagram_is_a_duplicate(void)
+{
+    enum { TWICE = 1, LATE = 2 };
+    static const struct {
+        const char *name;
+        uint32_t uptimes[2], seconds[2];
+        const char *sets[2];
+        uint32_t between; /* datagrams */
+        int what;
+    } t[] = {
+        {"the same", {UPTIME, UPTIME}, {SECONDS, SECONDS}, {SET_T9 SET_D, SET_T9 SET_D}, 0, TWICE},
+        {"63 others between", {UPTIME, UPTIME}, {SECONDS, SECONDS}, {SET_T9 SET_D, SET_T9 SET_D}, 63, TWICE},
+        {"64 others between", {UPTIME, UPTIME}, {SECONDS, SECONDS}, {SET_T9 SET_D, SET_T9 SET_D}, 64, LATE},
+        {"another uptime", {UPTIME, UPTIME + 1}, {SECONDS, SECONDS}, {SET_T9 SET_D, SET_T9 SET_D}, 0, LATE},
+        {"another time", {UPTIME, UPTIME}, {SECONDS, SECONDS - 1}, {SET_T9 SET_D, SET_T9 SET_D}, 0, LATE},
+        {"another length", {UPTIME, UPTIME}, {SECONDS, SECONDS}, {SET_T9 SET_D, SET_T9 SET_D SET_D}, 0, LATE},
+    };
+    static test_datagram d;
+    outcome out;
+    for (size_t i = 0; i < sizeof t / sizeof *t; i++) {
+        nfl_parser *parser = new_parser(0);
+        for (uint32_t j = 0; j < t[i].between + 2; j++) {
+            size_t last = j == t[i].between + 1;
+            test_v9(&d, t[i].uptimes[last], t[i].seconds[last], last ? 100 : 100 + j, 7);
+            test_bytes(&d, t[i].sets[last]);
+            feed(parser, &d, &out);
+        }
+        CU_ASSERT(out.flow_count > 0); /* decoded like the others */
+        NFL_CHECK(t[i].name, info_of(parser).duplicates == (t[i].what == TWICE));
+        NFL_CHECK(t[i].name, info_of(parser).late == (t[i].what == LATE));
+        NFL_CHECK(t[i].name, info_of(parser).lost == 0);
+        nfl_parser_free(parser);
+    }
+}
+
+/* IPFIX: what a message counts may be 0, unknown, or part of its own number. */
+static void duplicates_of_ipfix_are_told_from_messages_that_look_alike(void)
+{
+    nfl_parser *parser = new_parser(0);
+    static test_datagram d;
+    outcome out;
+    for (unsigned i = 0; i < 3; i++) { /* no records: the next one has the same number, whatever it holds */
+        test_ipfix(&d, SECONDS, 10, 7);
+        test_bytes(&d, SET_T10);
+        feed(parser, &d, &out);
+    }
+    CU_ASSERT(info_of(parser).duplicates == 0 && info_of(parser).late == 0);
+    for (unsigned i = 0; i < 2; i++) { /* without template */
+        test_ipfix(&d, SECONDS, 10, 7);
+        test_bytes(&d, "0110 000c 0a000001 00000001");
+        feed(parser, &d, &out);
+    }
+    CU_ASSERT(info_of(parser).duplicates == 1 && info_of(parser).late == 0);
+    nfl_parser_free(parser);
+    parser = new_parser(0);
+    uint32_t number = 1000;
+    for (uint32_t i = 0; i < 20; i++)
+        feed_numbered(parser, NUMBER_INCLUDED, &number, 1 + i % 3, 0);
+    nfl_domain_info learnt = info_of(parser);
+    for (uint32_t i = 0; i < 3; i++) {
+        uint32_t again = number;
+        feed_numbered(parser, NUMBER_INCLUDED, &number, 2, 0);
+        feed_numbered(parser, NUMBER_INCLUDED, &again, 2, 0);
+    }
+    nfl_domain_info info = info_of(parser);
+    CU_ASSERT(info.duplicates == learnt.duplicates + 3 && info.lost == learnt.lost && info.late == learnt.late);
+    CU_ASSERT_EQUAL(info.next_sequence, number);
+    nfl_parser_free(parser);
 }
 
 static void uncountable_records_are_not_reported_lost(void)
@@ -316,6 +399,9 @@ static void steady_state_allocates_nothing(void)
 NFL_SUITE("parser state",
           {"loss is counted in the unit of the version", loss_is_counted_in_the_unit_of_the_version},
           {"numbers of another meaning are understood", numbers_of_other_meaning_are_understood},
+          {"only the same datagram is a duplicate", only_the_same_datagram_is_a_duplicate},
+          {"duplicates of IPFIX are told from messages that look alike",
+           duplicates_of_ipfix_are_told_from_messages_that_look_alike},
           {"records that cannot be counted are not reported lost", uncountable_records_are_not_reported_lost},
           {"a restarted exporter is no loss", a_restarted_exporter_is_no_loss}, {"limits hold", limits_hold},
           {"templates expire", templates_expire},

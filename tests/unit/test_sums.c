@@ -3,10 +3,12 @@
 #include <netflow/query.h>
 #include <netflow/store.h>
 
+#include "store/file_store.h"
 #include "store/sums.h"
 #include "store_files.h"
 #include "support.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -42,19 +44,19 @@ static void random_flow(test_random *random, uint32_t i, uint32_t hosts, nfl_flo
     flow->present = test_chance(random, 95) ? UINT64_MAX >> (64 - NFL_FIELD_STORED_COUNT) : test_next(random);
 }
 
-static nfl_store *make_store(char path[TEST_PATH_SIZE], uint64_t seed, uint32_t hosts)
+static nfl_store *make_store_of(char path[TEST_PATH_SIZE], uint64_t seed, uint32_t hosts, uint32_t count, uint32_t a_segment)
 {
     NFL_OPTS(nfl_store_opts, opts, .flags = NFL_STORE_CREATE);
     NFL_OPTS(nfl_compact_opts, all, .flags = NFL_COMPACT_ALL);
     nfl_store *store = NULL;
-    nfl_flow *flows = calloc(SEGMENT, sizeof *flows);
+    nfl_flow *flows = calloc(a_segment, sizeof *flows);
     test_random random = {seed};
     test_make_folder(path);
     CU_ASSERT_EQUAL_FATAL(nfl_store_new(path, &opts, &store, NULL), NFL_OK);
-    for (uint32_t at = 0; at < FLOWS; at += SEGMENT) {
-        for (uint32_t i = 0; i < SEGMENT; i++)
+    for (uint32_t at = 0; at < count; at += a_segment) {
+        for (uint32_t i = 0; i < a_segment; i++)
             random_flow(&random, at + i, hosts, &flows[i]);
-        CU_ASSERT_EQUAL(nfl_store_append(store, flows, SEGMENT, sizeof *flows, NULL), NFL_OK);
+        CU_ASSERT_EQUAL(nfl_store_append(store, flows, a_segment, sizeof *flows, NULL), NFL_OK);
         CU_ASSERT_EQUAL(nfl_store_sync(store, NFL_SYNC_SEAL, NULL), NFL_OK);
     }
     free(flows);
@@ -63,6 +65,11 @@ static nfl_store *make_store(char path[TEST_PATH_SIZE], uint64_t seed, uint32_t 
         ;
     CU_ASSERT_EQUAL(status, NFL_DONE);
     return store;
+}
+
+static nfl_store *make_store(char path[TEST_PATH_SIZE], uint64_t seed, uint32_t hosts)
+{
+    return make_store_of(path, seed, hosts, FLOWS, SEGMENT);
 }
 
 static nfl_cursor *run(nfl_store *store, const nfl_query *query)
@@ -251,6 +258,223 @@ static void test_damaged_sums_are_an_error(void)
     test_remove_folder(path);
 }
 
+/* --- sums in the place of flows --- */
+
+static nfl_status reduce(nfl_store *store, nfl_usec before_us)
+{
+    NFL_OPTS(nfl_compact_opts, opts, .sums_before_us = before_us);
+    nfl_status status;
+    while ((status = nfl_store_compact(store, &opts, NULL)) == NFL_OK)
+        ;
+    return status;
+}
+
+/* All rows of a result as text, with its totals. */
+static char *answer(nfl_store *store, const nfl_query *query, nfl_query_stats *stats)
+{
+    char *text = NULL;
+    size_t size = 0;
+    FILE *out = open_memstream(&text, &size);
+    nfl_cursor *cursor = run(store, query);
+    while (nfl_cursor_next(cursor, NULL) == NFL_OK) {
+        for (uint32_t c = 0; c < nfl_cursor_columns(cursor); c++) {
+            nfl_value value = {.struct_size = sizeof value};
+            nfl_cursor_get(cursor, c, &value);
+            fprintf(out, "%d %llx", value.present, (unsigned long long)value.u64);
+            for (size_t b = 0; b < sizeof value.ip; b++)
+                fprintf(out, "%02x", value.ip.b[b]);
+        }
+        fputc('\n', out);
+    }
+    *stats = (nfl_query_stats){.struct_size = sizeof *stats};
+    nfl_cursor_get_stats(cursor, stats);
+    fprintf(out, "bytes %llu packets %llu flows %llu\n", (unsigned long long)stats->bytes, (unsigned long long)stats->packets,
+            (unsigned long long)stats->flows);
+    nfl_cursor_free(cursor);
+    fclose(out);
+    return text;
+}
+
+static uint64_t flows_in(nfl_store *store, uint64_t *summed)
+{
+    NFL_OPTS(nfl_store_info, info, .flows = 0);
+    CU_ASSERT_EQUAL(nfl_store_get_info(store, &info, NULL), NFL_OK);
+    *summed = info.summed_flows;
+    return info.flows;
+}
+
+static void test_flows_make_way_for_their_sums(void)
+{
+    static const struct {
+        const char *group_by;
+        int minutes;
+    } cases[] = {{"src", 0}, {"dst", 0}, {"src_port", 0}, {"dst_port", 0}, {"exporter,in_if,out_if", 0}, {"app", 0},
+                 {"proto", 10}, {NULL, 60}};
+    enum { CASES = sizeof cases / sizeof *cases };
+    char path[TEST_PATH_SIZE], *before[CASES];
+    nfl_query_stats stats;
+    uint64_t summed;
+    nfl_store *store = make_store(path, 10, 50);
+    for (int i = 0; i < CASES; i++) {
+        NFL_OPTS(nfl_query, query, .group_by = cases[i].group_by, .bucket_us = (nfl_usec)cases[i].minutes * 60000000);
+        before[i] = answer(store, &query, &stats);
+    }
+    CU_ASSERT_EQUAL(reduce(store, start_us + INT64_C(100) * HOUR * 1000000), NFL_DONE);
+    CU_ASSERT_EQUAL(flows_in(store, &summed), 0);
+    CU_ASSERT_EQUAL(summed, FLOWS);
+    for (int reopened = 0; reopened < 2; reopened++) {
+        for (int i = 0; i < CASES; i++) {
+            NFL_OPTS(nfl_query, query, .group_by = cases[i].group_by, .bucket_us = (nfl_usec)cases[i].minutes * 60000000);
+            char *after = answer(store, &query, &stats);
+            CU_ASSERT_STRING_EQUAL(after, before[i]);
+            CU_ASSERT_EQUAL(stats.rows_summed, FLOWS);
+            CU_ASSERT_EQUAL(stats.rows_reduced, 0);
+            free(after);
+        }
+        NFL_OPTS(nfl_query, flows, .limit = 10);
+        NFL_OPTS(nfl_query, pairs, .group_by = "src,dst");
+        free(answer(store, &flows, &stats));
+        CU_ASSERT_EQUAL(stats.rows_matched, 0);
+        CU_ASSERT_EQUAL(stats.rows_reduced, FLOWS);
+        free(answer(store, &pairs, &stats));
+        CU_ASSERT_EQUAL(stats.rows_reduced, FLOWS);
+        nfl_verify_report report = {.struct_size = sizeof report};
+        CU_ASSERT_EQUAL(nfl_store_verify(store, &report, NULL), NFL_OK);
+        CU_ASSERT_EQUAL(report.flows, 0);
+        CU_ASSERT(report.blocks > 0);
+        nfl_store_free(store);
+        NFL_OPTS(nfl_store_opts, opts, .flags = 0);
+        CU_ASSERT_EQUAL_FATAL(nfl_store_new(path, &opts, &store, NULL), NFL_OK);
+    }
+    for (int i = 0; i < CASES; i++)
+        free(before[i]);
+    nfl_store_free(store);
+    test_remove_folder(path);
+}
+
+/* A window may cut what has buckets; its ends fall on the next multiple of them. */
+static void test_windows_cut_sums_by_their_buckets(void)
+{
+    char path[TEST_PATH_SIZE], *before[5];
+    nfl_query_stats stats;
+    nfl_store *store = make_store(path, 11, 50);
+    for (int pass = 0; pass < 2; pass++) {
+        for (int hour = 0; hour < 5; hour++) {
+            NFL_OPTS(nfl_query, query, .group_by = "proto,in_if", .from_us = start_us + (nfl_usec)hour * HOUR * 1000000,
+                     .to_us = start_us + (nfl_usec)(hour * HOUR + 600) * 1000000);
+            char *text = answer(store, &query, &stats);
+            CU_ASSERT(stats.flows > 0 && stats.rows_reduced == 0);
+            if (pass)
+                CU_ASSERT_STRING_EQUAL(text, before[hour]);
+            free(pass ? before[hour] : NULL);
+            before[hour] = text;
+        }
+        CU_ASSERT_EQUAL(reduce(store, start_us + INT64_C(100) * HOUR * 1000000), NFL_DONE);
+    }
+    NFL_OPTS(nfl_query, sources, .group_by = "src", .from_us = start_us + (nfl_usec)HOUR * 1000000);
+    free(answer(store, &sources, &stats));
+    CU_ASSERT(stats.rows_reduced > 0); /* they have no times */
+    for (int hour = 0; hour < 5; hour++)
+        free(before[hour]);
+    nfl_store_free(store);
+    test_remove_folder(path);
+}
+
+static void test_held_flows_stay(void)
+{
+    char path[TEST_PATH_SIZE];
+    uint64_t summed;
+    nfl_store *store = make_store(path, 12, 50);
+    NFL_OPTS(nfl_hold, hold, .from_us = start_us + INT64_C(1000000), .to_us = start_us + INT64_C(2000000));
+    memcpy(hold.name, "case", 5);
+    CU_ASSERT_EQUAL(nfl_store_hold(store, &hold, NULL), NFL_OK);
+    CU_ASSERT_EQUAL(reduce(store, start_us + INT64_C(100) * HOUR * 1000000), NFL_DONE);
+    CU_ASSERT(flows_in(store, &summed) > 0);
+    CU_ASSERT_EQUAL(nfl_store_release(store, "case", NULL), NFL_OK);
+    CU_ASSERT_EQUAL(reduce(store, start_us), NFL_DONE); /* none is so old */
+    CU_ASSERT(flows_in(store, &summed) > 0);
+    CU_ASSERT_EQUAL(reduce(store, start_us + INT64_C(100) * HOUR * 1000000), NFL_DONE);
+    CU_ASSERT_EQUAL(flows_in(store, &summed), 0);
+    CU_ASSERT_EQUAL(nfl_store_expire(store, start_us + INT64_C(100) * HOUR * 1000000, NULL), NFL_OK);
+    CU_ASSERT_EQUAL(flows_in(store, &summed) + summed, 0);
+    nfl_store_free(store);
+    test_remove_folder(path);
+}
+
+static void test_a_store_of_sums_can_be_repaired(void)
+{
+    char path[TEST_PATH_SIZE], name[2 * TEST_PATH_SIZE];
+    uint64_t summed;
+    nfl_repair_report report = {.struct_size = sizeof report};
+    nfl_store *store = make_store(path, 13, 50);
+    CU_ASSERT_EQUAL(reduce(store, start_us + INT64_C(100) * HOUR * 1000000), NFL_DONE);
+    nfl_store_free(store);
+    snprintf(name, sizeof name, "%s/manifest", path);
+    CU_ASSERT_EQUAL(remove(name), 0);
+    CU_ASSERT_EQUAL(nfl_store_repair(path, &report, NULL), NFL_OK);
+    CU_ASSERT_EQUAL_FATAL(nfl_store_new(path, NULL, &store, NULL), NFL_OK);
+    CU_ASSERT_EQUAL(flows_in(store, &summed), 0);
+    CU_ASSERT_EQUAL(summed, FLOWS);
+    nfl_store_free(store);
+    CU_ASSERT_FATAL(test_find_file(path, ".nfs", name));
+    FILE *file = fopen(name, "r+b");
+    fseek(file, 100, SEEK_SET);
+    fputs("damage", file);
+    fclose(file);
+    CU_ASSERT_EQUAL(nfl_store_repair(path, &report, NULL), NFL_OK);
+    CU_ASSERT_EQUAL(report.lost_flows, FLOWS);
+    test_remove_folder(path);
+}
+
+/* Replace flows by sums with the n-th file operation failing; goes on after errors as a host would. Returns whether one failed. */
+static int reduce_failing(const char *path, long n)
+{
+    test_files files;
+    test_files_init(&files);
+    files.fail_at = n;
+    files.fail_count = 1;
+    files.error = EIO;
+    files.count_reads = 1;
+    const nfl_store_opts store_opts = {.struct_size = sizeof store_opts};
+    const nfl_compact_opts opts = {.struct_size = sizeof opts, .sums_before_us = INT64_MAX};
+    const nfl__store_ops *ops;
+    void *self;
+    if (nfl__file_store_open_with(&files.table, path, &store_opts, &self, &ops, NULL) != NFL_OK)
+        return 1;
+    for (int i = 0; i < 20 && ops->compact(self, &opts, NULL) != NFL_DONE; i++)
+        ;
+    ops->close(self);
+    return files.failed > 0;
+}
+
+static void test_failing_operations_lose_nothing(void)
+{
+    char path[TEST_PATH_SIZE];
+    int failed = 1;
+    for (long n = 0; failed; n++) {
+        uint64_t summed;
+        nfl_query_stats stats;
+        NFL_OPTS(nfl_query, query, .group_by = "proto");
+        nfl_store *store = make_store_of(path, 14, 50, 60, 20);
+        char *before = answer(store, &query, &stats);
+        nfl_store_free(store);
+        failed = reduce_failing(path, n);
+        CU_ASSERT_EQUAL_FATAL(nfl_store_new(path, NULL, &store, NULL), NFL_OK);
+        uint64_t flows = flows_in(store, &summed);
+        CU_ASSERT_EQUAL(flows + summed, 60);
+        CU_ASSERT(failed || flows == 0);
+        char *after = answer(store, &query, &stats);
+        CU_ASSERT_STRING_EQUAL(after, before);
+        CU_ASSERT_EQUAL(reduce(store, INT64_MAX), NFL_DONE);
+        CU_ASSERT_EQUAL(flows_in(store, &summed), 0);
+        CU_ASSERT_EQUAL(summed, 60);
+        nfl_store_free(store);
+        free(before);
+        free(after);
+        test_remove_folder(path);
+    }
+}
+
 static nfl_status add_up(const nfl_alloc *alloc, void *ctx)
 {
     const nfl_flow *flows = ctx;
@@ -261,7 +485,7 @@ static nfl_status add_up(const nfl_alloc *alloc, void *ctx)
     nfl__encoder *encoder = nfl__encoder_new(&memory, SEGMENT);
     nfl__sums_builder *builder = nfl__sums_builder_new(alloc);
     if (columns && encoder && builder && nfl__columns_reserve(columns, NFL__FIELDS_STORED))
-        status = nfl__sums_start(builder, NULL);
+        status = nfl__sums_start(builder, 0, NULL);
     if (status == NFL_OK) {
         nfl__batch batch = {.rows = NFL__COLUMNS_STEP};
         nfl__columns_add(columns, flows, NFL__COLUMNS_STEP, sizeof *flows);
@@ -297,4 +521,9 @@ NFL_SUITE("sums", {"sums answer as the flows do", test_sums_answer_as_the_flows_
           {"kinds that do not pay are left out", test_kinds_that_do_not_pay_are_left_out},
           {"a small budget gives the same answer", test_a_small_budget_gives_the_same_answer},
           {"damaged sums are an error", test_damaged_sums_are_an_error},
+          {"flows make way for their sums", test_flows_make_way_for_their_sums},
+          {"windows cut sums by their buckets", test_windows_cut_sums_by_their_buckets},
+          {"held flows stay", test_held_flows_stay},
+          {"a store of sums can be repaired", test_a_store_of_sums_can_be_repaired},
+          {"failing operations lose nothing", test_failing_operations_lose_nothing},
           {"every allocation may fail", test_every_allocation_may_fail})

@@ -327,7 +327,7 @@ export const statusView = {
     replaceContent(main, el('div', {class: 'panels'},
       facts('Collector', [['Version', s.version], ['Running for', duration(s.uptime_s)], ['Flows/s', s.flows_per_s.toFixed(1)], ['Datagrams/s', s.datagrams_per_s.toFixed(1)],
         ['Flows received', whole(d.flows)], ['Flows not stored', whole(s.dropped_flows), s.dropped_flows > 0], ['Decoder memory', bytes(d.memory_bytes)]]),
-      facts('Store', [['Flows', whole(s.store.flows)], ['Sealed', `${bytes(s.store.bytes)} in ${whole(s.store.segments)} segments`], ['In the journal', `${whole(s.store.journal_flows)} flows`],
+      facts('Store', [['Flows', whole(s.store.flows)], ['Sealed', `${bytes(s.store.bytes)} in ${whole(s.store.segments)} segments`], ['Kept as sums only', `${whole(s.store.summed_flows)} flows${s.store.keep_flows_days ? `, after ${whole(s.store.keep_flows_days)} days` : ''}`], ['In the journal', `${whole(s.store.journal_flows)} flows`],
         ['Earliest', time(s.store.first)], ['Latest', time(s.store.last)], ['Kept for', s.store.keep_days ? `${whole(s.store.keep_days)} days` : 'ever'], ['Trouble', s.store.error ?? s.problem ?? 'none', s.store.error || s.problem]]),
       facts('Decoding', [['Datagrams', whole(d.datagrams)], ['Not flow exports', whole(d.bad_datagrams), d.bad_datagrams > 0], ['Malformed sets', whole(d.bad_sets), d.bad_sets > 0],
         ['Sets waited for a template', whole(d.unknown_sets)], ['… decoded later', whole(d.replayed_sets)], ['… lost', whole(d.dropped_sets), d.dropped_sets > 0], ['Templates refused', whole(d.refused_templates), d.refused_templates > 0]]),
