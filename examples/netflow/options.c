@@ -33,6 +33,8 @@ static const option_row option_rows[] = {
     {OPTION_FROM, 0, VALUE_TIME, offsetof(options, from_us), "from", "TIME",
      "flows that start at this time or later: 2026-11-23T14:05, -2h, yesterday"},
     {OPTION_TO, 0, VALUE_TIME, offsetof(options, to_us), "to", "TIME", "flows that start before this time"},
+    {OPTION_HAVING, 0, VALUE_TEXT, offsetof(options, having), "having", "CONDITION",
+     "only groups whose sums pass: 'bytes > 1G and flows > 100'"},
     {OPTION_SUMS_BEFORE, 0, VALUE_TIME, offsetof(options, sums_before_us), "sums-before", "TIME",
      "keep only sums of the flows that were received before"},
     {OPTION_COLUMNS, 0, VALUE_TEXT, offsetof(options, columns), "columns", "FIELD[,FIELD]",

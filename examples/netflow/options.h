@@ -30,7 +30,8 @@ enum {
     OPTION_COLLECTOR = 1 << 13,
     OPTION_RATE = 1 << 14,
     OPTION_EXPLAIN = 1 << 15,
-    OPTION_SUMS_BEFORE = 1 << 20
+    OPTION_SUMS_BEFORE = 1 << 20,
+    OPTION_HAVING = 1 << 21
 };
 
 typedef struct options {
@@ -51,6 +52,7 @@ typedef struct options {
     uint32_t format;
     uint32_t wire; /* version of datagrams: 5, 9 or 10 */
     uint32_t descending;
+    const char *having;
     uint32_t explain;
     uint32_t given; /* OPTION_* bits */
     int argument_count;

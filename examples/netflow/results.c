@@ -224,7 +224,8 @@ static void results_complain(const nfl_error *err, const nfl_query *query)
         const char *prefix, *name, *text;
     } lists[] = {{"group_by: ", "--by", query->group_by},
                  {"columns: ", "--columns", query->columns},
-                 {"order_by: ", "--order", query->order_by}};
+                 {"order_by: ", "--order", query->order_by},
+                 {"having: ", "--having", query->having}};
     if (err->code != NFL_E_SYNTAX) {
         complain("%s", err->message);
         return;

@@ -74,12 +74,23 @@ static void api_write_stats(const api_query *q, json *j)
     json_close(j, '}');
 }
 
+/* Where the next page begins; null behind the last one, and where there is no order. */
+static void api_write_next(const api_query *q, json *j)
+{
+    char token[NFL_TOKEN_SIZE];
+    nfl_query_stats stats = {.struct_size = sizeof stats};
+    nfl_cursor_get_stats(q->cursor, &stats);
+    int more = q->query.limit && stats.groups > q->query.limit && nfl_cursor_token(q->cursor, token, NULL) == NFL_OK;
+    json_pair_text(j, "next", more ? token : NULL);
+}
+
 /* Run the query and write its rows and totals into the open object. */
 static void api_run(api_query *q, api_reply *reply)
 {
     if (!api_query_start(q, reply) || !api_write_rows(q, reply))
         return;
     api_write_stats(q, &reply->body);
+    api_write_next(q, &reply->body);
     json_close(&reply->body, '}');
 }
 
@@ -91,8 +102,10 @@ static void api_top(const api *a, const api_request *request, api_reply *reply)
         api_query_open(&q, a, request, reply, api_page_patience)) {
         const char *by = api_get(request, "by"), *order = api_get(request, "order");
         q.query.limit = limit;
+        q.query.having = api_get(request, "having");
         q.query.group_by = by ? by : "src";
         q.query.order_by = order ? order : "bytes";
+        q.query.after = api_get(request, "after");
         json_open(&reply->body, '{');
         json_pair_text(&reply->body, "by", q.query.group_by);
         json_pair_text(&reply->body, "order", q.query.order_by);
@@ -106,6 +119,7 @@ static int api_set_order(nfl_query *query, const api_request *request, api_reply
 {
     uint64_t descending;
     query->order_by = api_get(request, "order");
+    query->after = api_get(request, "after");
     query->columns = api_flow_columns;
     if (!api_get_number(request, reply, "desc", 1, 1, &descending))
         return 0;
@@ -183,13 +197,14 @@ static int api_set_bucket(api_query *q, const api_request *request, api_reply *r
 static void api_series(const api *a, const api_request *request, api_reply *reply)
 {
     api_query q = {0};
-    uint64_t limit;
-    if (api_get_number(request, reply, "n", 5, API_SERIES_MAX, &limit) &&
+    uint64_t limit, fill;
+    if (api_get_number(request, reply, "n", 5, API_SERIES_MAX, &limit) && api_get_number(request, reply, "fill", 0, 1, &fill) &&
         api_query_open(&q, a, request, reply, api_page_patience) && api_set_bucket(&q, request, reply)) {
         q.query.group_by = api_get(request, "by");
         q.query.order_by = q.query.group_by ? api_get(request, "order") : "time";
         q.query.limit = q.query.group_by ? limit : 0;
-        q.query.flags = q.query.group_by ? 0 : NFL_QUERY_ASCENDING;
+        q.query.flags = (q.query.group_by ? 0 : NFL_QUERY_ASCENDING) | (fill ? NFL_QUERY_FILL : 0);
+        q.query.having = api_get(request, "having");
         json_open(&reply->body, '{');
         json_pair_text(&reply->body, "by", q.query.group_by);
         json_pair_time(&reply->body, "from", q.query.from_us);
@@ -349,9 +364,9 @@ static const struct {
     void (*answer)(const api *a, const api_request *request, api_reply *reply);
     const char *parameters; /* each with a space on both sides */
 } api_routes[] = {
-    {"/api/top", api_top, " by n from to order filter "},
-    {"/api/flows", api_flows, " filter from to order desc n offset "},
-    {"/api/series", api_series, " bucket by n from to order filter "},
+    {"/api/top", api_top, " by n from to order filter having after "},
+    {"/api/flows", api_flows, " filter from to order desc n offset after "},
+    {"/api/series", api_series, " bucket by n from to order filter having fill "},
     {"/api/export", api_export, " format filter from to order desc n "},
     {"/api/findings", api_findings, " from to n "},
     {"/api/status", api_state, " "},

@@ -17,6 +17,12 @@ extern "C" {
 #define NFL_QUERY_UNSCALED 0x1u
 /** Order from small to large; the default is from large to small. */
 #define NFL_QUERY_ASCENDING 0x2u
+/** With buckets: those without flows have rows too, of zeros, from the beginning of the window (or the first flow) to its end (or the
+ *  last flow); of every group that is returned. At most 1048576 buckets. */
+#define NFL_QUERY_FILL 0x4u
+
+/** Bytes of a token of nfl_cursor_token(), NUL included. */
+#define NFL_TOKEN_SIZE 88
 
 /**
  * A question to a store.
@@ -29,7 +35,7 @@ extern "C" {
  * are its sums over that time, `bpp` is bytes by packets. Flows without a field form a group of their own.
  *
  * With `bucket_us` there is a first column `time` and one row per bucket (and group), ordered by time; a
- * flow counts in the bucket of its start. Buckets without flows have no row.
+ * flow counts in the bucket of its start. Buckets without flows have no row, unless ::NFL_QUERY_FILL.
  *
  * Rows are ordered by `order_by`, which need not be among the columns; rows without a value come last;
  * equal rows are ordered by their grouping fields, records by arrival. With buckets, `order_by` orders the
@@ -56,6 +62,10 @@ typedef struct nfl_query {
     NFL_PTR(const volatile int32_t *, cancel); /**< Set non-zero by anyone to stop; may be NULL. */
     NFL_PTR(nfl_filter_list, filter_list); /**< Knows the lists that the filter names; called while the query starts. NULL: none. */
     NFL_PTR(void *, filter_list_ctx);      /**< For `filter_list`. */
+    /** Condition on groups, in the language of filters: "bytes > 1G and flows > 100". Of fields that are grouped by, and of sums and
+     *  times of groups (and rates of these). With buckets and groups, on a group's totals. NULL = none. */
+    NFL_PTR(const char *, having);
+    NFL_PTR(const char *, after); /**< Token of the last row that is known: the result begins behind it. NULL = at the beginning. */
 } nfl_query;
 
 /** Reader of a result. Opaque. One thread at a time. Keeps the store alive until freed. */
@@ -86,7 +96,8 @@ typedef struct nfl_query_stats {
     uint64_t bytes;          /**< Sum over them. */
     uint64_t packets;        /**< Sum over them. */
     uint64_t flows;          /**< Sum over them. */
-    uint64_t groups;         /**< Distinct groups (with buckets alone: buckets), or rows, before limit and offset. */
+    uint64_t groups;         /**< Distinct groups (with buckets alone: buckets) that `having` lets pass, or rows, before limit and
+                                  offset; of a result that begins behind a token, what follows. */
     uint64_t rows_read;      /**< Rows examined. */
     uint64_t blocks_read;    /**< Blocks decoded. */
     uint64_t blocks_skipped; /**< Blocks left out because their summaries exclude a match. */
@@ -135,6 +146,24 @@ NFL_API void nfl_cursor_get(const nfl_cursor *cursor, uint32_t column, nfl_value
 
 /** @return The column's number in the current row; 0 when absent or an address. @since 0.1 */
 NFL_API uint64_t nfl_cursor_u64(const nfl_cursor *cursor, uint32_t column);
+
+/**
+ * @brief   Where the row stands that nfl_cursor_next() returned last: a token with which a query of the same words
+ *          (nfl_query::after) goes on behind it.
+ *
+ * It names the row by its value of the ordering column, and its number among rows with the same value; so it stays good when flows
+ * arrive, segments are merged, or the process ends. Rows whose place in the order is behind it are returned, others are not: flows
+ * that arrive later are seen if they sort behind it, and nothing is returned twice that did not change. Groups move when flows
+ * arrive in their window; ask for a window that is over.
+ *
+ * @param   cursor  Cursor on a row or behind its last one, of an ordered query without buckets.
+ * @param   dst     Room for ::NFL_TOKEN_SIZE bytes. NUL-terminated, printable, of letters and digits.
+ * @param[out] err  Detail on failure; may be NULL.
+ * @retval  NFL_OK       *dst is set.
+ * @retval  NFL_E_STATE  No row was returned, or the query has no order, or has buckets.
+ * @since 0.1
+ */
+NFL_API NFL_MUST_USE nfl_status nfl_cursor_token(const nfl_cursor *cursor, char dst[NFL_TOKEN_SIZE], nfl_error *err);
 
 /** @brief Read the counters. @since 0.1 */
 NFL_API void nfl_cursor_get_stats(const nfl_cursor *cursor, nfl_query_stats *out);

@@ -81,6 +81,17 @@ void nfl__cursor_group_value(const nfl__plan *plan, const nfl__addresses *addres
     }
 }
 
+void nfl__cursor_field_value(const nfl__plan *plan, const nfl__addresses *addresses, const uint64_t *group, uint32_t field,
+                             nfl_value *out)
+{
+    int measure = nfl__plan_measure(plan, field);
+    for (uint32_t i = 0; i < plan->key_count; i++)
+        if (plan->keys[i].field == field)
+            cursor_key_value(plan, addresses, group, i, out);
+    if (measure >= 0)
+        cursor_measure_value(plan, group, (uint32_t)measure, out);
+}
+
 int nfl__cursor_order_key(const nfl__plan *plan, const nfl__addresses *addresses, const uint64_t *row, nfl__key *out)
 {
     nfl_value value = {.struct_size = sizeof value};
@@ -240,6 +251,17 @@ uint64_t nfl_cursor_u64(const nfl_cursor *cursor, uint32_t column)
     return value.present ? value.u64 : 0;
 }
 
+nfl_status nfl_cursor_token(const nfl_cursor *cursor, char dst[NFL_TOKEN_SIZE], nfl_error *err)
+{
+    if (cursor->returned == 0)
+        return nfl__fail(err, NFL_E_STATE, NFL_NO_OFFSET, "no row was returned");
+    if (!cursor->plan.ordered || cursor->plan.bucketed)
+        return nfl__fail(err, NFL_E_STATE, NFL_NO_OFFSET, "rows of a query %s have no token",
+                         cursor->plan.bucketed ? "with buckets" : "without order");
+    nfl__page_token(&cursor->page, &cursor->top, cursor->at - 1, dst);
+    return NFL_OK;
+}
+
 void nfl_cursor_get_stats(const nfl_cursor *cursor, nfl_query_stats *out)
 {
     nfl_query_stats stats = cursor->stats;
@@ -275,6 +297,7 @@ void nfl_cursor_free(nfl_cursor *cursor)
     if (cursor->records.memory)
         nfl__pool_done(&cursor->records);
     nfl__top_done(&cursor->top);
+    nfl__having_close(&cursor->having);
     nfl__delete(&cursor->memory, cursor->scan, 1, sizeof *cursor->scan);
     if (cursor->retained)
         cursor->store.release(cursor->store.self);

@@ -3,6 +3,8 @@
 #define NFL_QUERY_CURSOR_H
 
 #include "query/group.h"
+#include "query/having.h"
+#include "query/page.h"
 #include "query/scan.h"
 #include "query/top.h"
 
@@ -17,6 +19,8 @@ struct nfl_cursor {
     nfl__table totals;  /* groups regardless of the bucket */
     nfl__pool records;  /* kept for sorting */
     nfl__top top;
+    nfl__having having;
+    nfl__page page;
     uint64_t returned;    /* rows */
     uint64_t passed_over; /* rows before them */
     size_t at;            /* next item of `top`, or next of the scan's rows */
@@ -35,6 +39,10 @@ nfl_cursor *nfl__cursor_retain(nfl_cursor *cursor);
 /* A value of a group. out is zero but for struct_size. */
 void nfl__cursor_group_value(const nfl__plan *plan, const nfl__addresses *addresses, const uint64_t *group,
                              const nfl__output *output, nfl_value *out);
+
+/* The same of a stored field, by number: a key or measure; absent if it is neither. */
+void nfl__cursor_field_value(const nfl__plan *plan, const nfl__addresses *addresses, const uint64_t *group, uint32_t field,
+                             nfl_value *out);
 
 /* A value of a group or kept record as the key it is ordered by. 0 if it is absent. */
 int nfl__cursor_order_key(const nfl__plan *plan, const nfl__addresses *addresses, const uint64_t *row, nfl__key *out);

@@ -3,6 +3,7 @@
 #include "base/error.h"
 #include "query/cursor.h"
 #include "query/derive.h"
+#include "query/fill.h"
 
 #define EXEC_MEMORY (UINT64_C(128) << 20)      /* what is enough where the result is small */
 #define EXEC_MEMORY_ALL (UINT64_C(1) << 30) /* for results of any size */
@@ -42,21 +43,39 @@ static nfl_status exec_read_groups(nfl_cursor *cursor, nfl_error *err)
     return status;
 }
 
-static nfl_status exec_offer_group(nfl__top *top, uint64_t *group, nfl_error *err)
+static nfl__item exec_item(const nfl_cursor *cursor, uint64_t *group)
 {
     nfl__item item = {{0, 0}, 0, group, 0};
-    if (top->plan->ordered)
-        item.absent = !nfl__cursor_order_key(top->plan, top->addresses, group, &item.order);
+    if (cursor->plan.ordered)
+        item.absent = !nfl__cursor_order_key(&cursor->plan, &cursor->addresses, group, &item.order);
+    return item;
+}
+
+static int exec_having(const nfl_cursor *cursor, const uint64_t *group)
+{
+    return nfl__having_takes(&cursor->having, &cursor->plan, &cursor->addresses, group);
+}
+
+static nfl_status exec_offer_group(nfl_cursor *cursor, nfl__top *top, uint64_t *group, nfl_error *err)
+{
+    nfl__item item = exec_item(cursor, group);
     return nfl__top_accepts(top, &item) ? nfl__top_add(top, &item, err) : NFL_OK;
+}
+
+/* Is a group among those that the query asks for, apart from the limit? Others do not count. */
+static int exec_takes(nfl_cursor *cursor, uint64_t *group)
+{
+    nfl__item item = exec_item(cursor, group);
+    int taken = nfl__page_has(&cursor->page, &cursor->plan, &item) && exec_having(cursor, group);
+    cursor->stats.groups -= !taken;
+    return taken;
 }
 
 /* Offer a group that is not kept: the row is copied, to the place of the one that it pushes out. */
 static nfl_status exec_offer_copy(nfl_cursor *cursor, const uint64_t *group, nfl_error *err)
 {
     nfl__top *top = &cursor->top;
-    nfl__item item = {{0, 0}, 0, (uint64_t *)(uintptr_t)group, 0};
-    if (top->plan->ordered)
-        item.absent = !nfl__cursor_order_key(top->plan, top->addresses, group, &item.order);
+    nfl__item item = exec_item(cursor, (uint64_t *)(uintptr_t)group);
     if (!nfl__top_accepts(top, &item))
         return NFL_OK;
     item.row = nfl__top_is_full(top) ? top->items[0].row : nfl__pool_add(&cursor->records);
@@ -76,7 +95,8 @@ static nfl_status exec_partitions(nfl_cursor *cursor, nfl_error *err)
     nfl__pool_init(&cursor->records, &cursor->memory, cursor->plan.row_words);
     for (;;) {
         for (size_t i = 0; i < table->pool.count; i++)
-            NFL_TRY(exec_offer_copy(cursor, nfl__pool_at(&table->pool, i), err));
+            if (exec_takes(cursor, nfl__pool_at(&table->pool, i)))
+                NFL_TRY(exec_offer_copy(cursor, nfl__pool_at(&table->pool, i), err));
         nfl__cursor_note_memory(cursor);
         if (!nfl__table_next_partition(table))
             break;
@@ -102,7 +122,8 @@ static nfl_status exec_mark_kept(nfl_cursor *cursor, nfl_error *err)
     nfl_status status = NFL_OK;
     nfl__top_init(&best, &cursor->plan, &cursor->addresses, 8, 1, &cursor->memory);
     for (size_t i = 0; i < cursor->totals.pool.count && status == NFL_OK; i++)
-        status = exec_offer_group(&best, nfl__pool_at(&cursor->totals.pool, i), err);
+        if (exec_takes(cursor, nfl__pool_at(&cursor->totals.pool, i)))
+            status = exec_offer_group(cursor, &best, nfl__pool_at(&cursor->totals.pool, i), err);
     nfl__top_finish(&best);
     for (size_t i = 0; i < best.count && status == NFL_OK; i++)
         if (i >= cursor->plan.query.offset)
@@ -110,6 +131,19 @@ static nfl_status exec_mark_kept(nfl_cursor *cursor, nfl_error *err)
     nfl__cursor_note_memory(cursor);
     nfl__top_done(&best);
     return status;
+}
+
+static nfl_status exec_fill_kept(nfl_cursor *cursor, nfl_error *err)
+{
+    const nfl__plan *plan = &cursor->plan;
+    nfl__buckets buckets;
+    NFL_TRY(nfl__fill_buckets(&cursor->groups.table, &buckets, err));
+    for (size_t i = 0; i < cursor->totals.pool.count; i++) {
+        const uint64_t *total = nfl__pool_at(&cursor->totals.pool, i);
+        if (total[plan->seen_word] & EXEC_KEPT)
+            NFL_TRY(nfl__fill_group(&cursor->groups.table, &buckets, nfl__group_key_bytes(plan, total), err));
+    }
+    return NFL_OK;
 }
 
 /* Groups and buckets: those of the groups with the first totals. */
@@ -122,13 +156,23 @@ static nfl_status exec_by_total(nfl_cursor *cursor, nfl_error *err)
         NFL_TRY(nfl__table_merge(&cursor->totals, nfl__pool_at(pool, i), err));
     cursor->stats.groups = cursor->totals.pool.count;
     NFL_TRY(exec_mark_kept(cursor, err));
+    if (plan->query.flags & NFL_QUERY_FILL)
+        NFL_TRY(exec_fill_kept(cursor, err));
     nfl__top_init(&cursor->top, plan, &cursor->addresses, 0, 0, &cursor->memory);
     for (size_t i = 0; i < pool->count; i++) {
         uint64_t *group = nfl__pool_at(pool, i);
         if (nfl__table_find(&cursor->totals, group)[plan->seen_word] & EXEC_KEPT)
-            NFL_TRY(exec_offer_group(&cursor->top, group, err));
+            NFL_TRY(exec_offer_group(cursor, &cursor->top, group, err));
     }
     return NFL_OK;
+}
+
+/* The buckets without groups: each a row of zeros. */
+static nfl_status exec_fill_buckets(nfl_cursor *cursor, nfl_error *err)
+{
+    nfl__buckets buckets;
+    NFL_TRY(nfl__fill_buckets(&cursor->groups.table, &buckets, err));
+    return nfl__fill_group(&cursor->groups.table, &buckets, NULL, err);
 }
 
 /* What was read in one pass, or in several. */
@@ -142,7 +186,8 @@ static nfl_status exec_order_groups(nfl_cursor *cursor, nfl_error *err)
         status = exec_partitions(cursor, err);
     else
         for (size_t i = 0; i < table->pool.count; i++)
-            NFL_TRY(exec_offer_group(&cursor->top, nfl__pool_at(&table->pool, i), err));
+            if (exec_takes(cursor, nfl__pool_at(&table->pool, i)))
+                NFL_TRY(exec_offer_group(cursor, &cursor->top, nfl__pool_at(&table->pool, i), err));
     cursor->at = offset < cursor->top.count ? (size_t)offset : cursor->top.count;
     return status;
 }
@@ -150,9 +195,9 @@ static nfl_status exec_order_groups(nfl_cursor *cursor, nfl_error *err)
 static nfl_status exec_narrow_or_wide(nfl_cursor *cursor, nfl_error *err)
 {
     const nfl__plan *plan = &cursor->plan;
-    int by_total = plan->bucketed && plan->key_count > 0;
+    int by_total = plan->bucketed && plan->key_count > 0, fills = plan->bucketed && plan->query.flags & NFL_QUERY_FILL;
     NFL_TRY(nfl__groups_init(&cursor->groups, plan, &cursor->addresses, &cursor->memory, err));
-    cursor->groups.table.partitioned = !by_total && plan->query.limit > 0;
+    cursor->groups.table.partitioned = !by_total && !fills && plan->query.limit > 0;
     size_t spare = cursor->groups.table.partitioned ? exec_spare(cursor) : 0;
     cursor->memory.limit -= spare;
     nfl_status status = exec_read_groups(cursor, err);
@@ -160,6 +205,8 @@ static nfl_status exec_narrow_or_wide(nfl_cursor *cursor, nfl_error *err)
     if (status != NFL_DONE)
         return status;
     cursor->stats.passes = 1;
+    if (fills && !by_total)
+        NFL_TRY(exec_fill_buckets(cursor, err));
     cursor->stats.groups = cursor->groups.table.pool.count;
     return by_total ? exec_by_total(cursor, err) : exec_order_groups(cursor, err);
 }
@@ -242,7 +289,9 @@ static nfl_status exec_sorted(nfl_cursor *cursor, nfl_error *err)
             for (uint32_t i = 0; i < scan->count; i++) {
                 nfl__item item = {{0, 0}, sequence++, NULL, 0};
                 exec_record_order(scan, &cursor->plan, scan->rows[i], &item);
-                if (nfl__top_accepts(&cursor->top, &item))
+                if (!nfl__page_has(&cursor->page, &cursor->plan, &item))
+                    cursor->passed_over++;
+                else if (nfl__top_accepts(&cursor->top, &item))
                     NFL_TRY(exec_keep_record(cursor, &item, scan->rows[i], err));
             }
         }
@@ -262,7 +311,7 @@ static void exec_end_scan(nfl_cursor *cursor)
     cursor->stats = cursor->scan->stats;
     cursor->stats.memory_bytes = own.memory_bytes;
     cursor->stats.passes = own.passes;
-    cursor->stats.groups = cursor->plan.grouped ? own.groups : cursor->stats.rows_matched;
+    cursor->stats.groups = cursor->plan.grouped ? own.groups : cursor->stats.rows_matched - cursor->passed_over;
     nfl__scan_close(cursor->scan);
     nfl__delete(&cursor->memory, cursor->scan, 1, sizeof *cursor->scan);
     cursor->scan = NULL;
@@ -304,13 +353,18 @@ nfl_status nfl__query_run(const nfl_query *query, const nfl_alloc *alloc, const 
     cursor->store = *store;
     store->retain(store->self);
     cursor->retained = 1;
-    nfl_status status = exec_start(cursor, alloc, err);
+    nfl_status status = nfl__having_open(&cursor->having, &cursor->plan, alloc, err);
+    if (status == NFL_OK)
+        status = nfl__page_open(&cursor->page, &cursor->plan, err);
+    if (status == NFL_OK)
+        status = exec_start(cursor, alloc, err);
     if (status != NFL_OK) {
         nfl_cursor_free(cursor);
         return status;
     }
     cursor->plan.query.filter = cursor->plan.query.group_by = NULL;
     cursor->plan.query.columns = cursor->plan.query.order_by = NULL;
+    cursor->plan.query.having = cursor->plan.query.after = NULL;
     *out = cursor;
     return NFL_OK;
 }

@@ -1,6 +1,7 @@
 #include "query/group.h"
 
 #include "base/error.h"
+#include "query/fill.h"
 
 #define GROUP_BUCKET_MOST 4096u /* combinations where a change of bucket empties the array */
 
@@ -192,15 +193,6 @@ static nfl_status group_add_by_key(nfl__groups *groups, nfl__scan *scan, nfl_err
 
 /* --- Buckets ---- */
 
-/* Rounded down, before 1970 too. */
-static nfl_usec group_bucket_start(nfl_usec first_us, nfl_usec length)
-{
-    nfl_usec into = first_us % length, start = first_us - into;
-    if (into >= 0)
-        return start;
-    return start < INT64_MIN + length ? INT64_MIN : start - length;
-}
-
 /* Start of the bucket of each row, as a key. Neighbours mostly share theirs, which saves the division. */
 static void group_set_buckets(nfl__groups *groups, const nfl__scan *scan)
 {
@@ -209,7 +201,7 @@ static void group_set_buckets(nfl__groups *groups, const nfl__scan *scan)
     for (uint32_t i = 0; i < scan->count; i++) {
         uint64_t first_us = first[i];
         if (i == 0 || (nfl_usec)first_us < start || first_us - (uint64_t)start >= (uint64_t)length)
-            start = group_bucket_start((nfl_usec)first_us, length);
+            start = nfl__bucket_start((nfl_usec)first_us, length);
         groups->buckets[i] = (uint64_t)start ^ NFL__KEY_SIGN;
     }
 }

@@ -230,7 +230,7 @@ static nfl_status plan_set_order(nfl__plan *plan, const char *field_name, nfl_er
 
 static nfl_status plan_check(const nfl_query *query, nfl_error *err)
 {
-    if (query->flags & ~(NFL_QUERY_UNSCALED | NFL_QUERY_ASCENDING))
+    if (query->flags & ~(NFL_QUERY_UNSCALED | NFL_QUERY_ASCENDING | NFL_QUERY_FILL))
         return nfl__fail(err, NFL_E_ARG, NFL_NO_OFFSET, "query flags 0x%x are not known", query->flags);
     if (query->bucket_us < 0)
         return nfl__fail(err, NFL_E_ARG, NFL_NO_OFFSET, "bucket_us is %lld, at least 0 expected",
@@ -248,11 +248,22 @@ static void plan_set_adding(nfl__plan *plan)
 {
     const uint64_t sums = NFL_HAS(NFL_FIELD_BYTES) | NFL_HAS(NFL_FIELD_PACKETS) | NFL_HAS(NFL_FIELD_FLOWS);
     plan->adds_up = plan->grouped && !plan->unscaled;
+    plan->adding = (nfl__adding){0, plan->query.bucket_us};
     for (uint32_t i = 0; i < plan->measure_count; i++)
         plan->adds_up = plan->adds_up && (sums & NFL_HAS(plan->measures[i].field));
     for (uint32_t i = 0; i < plan->key_count; i++)
         plan->adding.keys |= NFL_HAS(plan->keys[i].field);
-    plan->adding.bucket_us = plan->query.bucket_us;
+}
+
+void nfl__plan_measure_all(nfl__plan *plan, uint64_t fields)
+{
+    for (uint64_t left = fields; left; left &= left - 1) {
+        uint32_t field = (uint32_t)__builtin_ctzll(left);
+        if (plan_find_key(plan, field) < 0)
+            plan_add_measure(plan, field);
+    }
+    plan_lay_out_row(plan);
+    plan_set_adding(plan);
 }
 
 nfl_status nfl__plan_make(const nfl_query *query, nfl__plan *plan, nfl_error *err)

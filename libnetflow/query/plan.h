@@ -87,6 +87,9 @@ nfl_status nfl__plan_make(const nfl_query *query, nfl__plan *out, nfl_error *err
 /* Let keys hold addresses as they are. A plan is made for their numbers, which makes groups much smaller. */
 void nfl__plan_widen(nfl__plan *plan);
 
+/* Measure these fields too, except those that are keys. */
+void nfl__plan_measure_all(nfl__plan *plan, uint64_t fields);
+
 /* Index of the measure of a stored field, which a plan for derived outputs always has; -1 if there is none. */
 int nfl__plan_measure(const nfl__plan *plan, uint32_t field);
 

@@ -9,7 +9,7 @@ static int top_compare_bucket(const nfl__plan *plan, const nfl__item *a, const n
     return plan->newest_first ? -order : order;
 }
 
-static int top_compare_order(const nfl__plan *plan, const nfl__item *a, const nfl__item *b)
+int nfl__top_compare_order(const nfl__plan *plan, const nfl__item *a, const nfl__item *b)
 {
     if (a->absent != b->absent)
         return a->absent ? 1 : -1;
@@ -24,7 +24,7 @@ static int top_compare(const void *left, const void *right, void *ctx)
     const nfl__item *a = left, *b = right;
     int order = plan->bucketed && top->key_at == 0 ? top_compare_bucket(plan, a, b) : 0;
     if (order == 0 && plan->ordered)
-        order = top_compare_order(plan, a, b);
+        order = nfl__top_compare_order(plan, a, b);
     if (order != 0)
         return order;
     if (plan->grouped)

@@ -32,6 +32,9 @@ void nfl__top_init(nfl__top *top, const nfl__plan *plan, const nfl__addresses *a
                    nfl__memory *memory);
 void nfl__top_done(nfl__top *top);
 
+/* Which of two items comes first by the ordering column: below, at or above 0. */
+int nfl__top_compare_order(const nfl__plan *plan, const nfl__item *a, const nfl__item *b);
+
 /* Would the item be among the first? Its row need not be set yet, except for groups. */
 int nfl__top_accepts(const nfl__top *top, const nfl__item *item);
 

@@ -37,6 +37,7 @@ typedef struct test_case {
     uint32_t keys[COLUMNS], outputs[COLUMNS]; /* NFL_FIELD_* */
     unsigned key_count, output_count;
     uint32_t order;
+    unsigned condition; /* of conditions[] */
     int ordered, grouped;
     row rows[FLOWS];
     size_t row_count;
@@ -65,6 +66,20 @@ static const char *const filters[] = {"",
                                       "port in (53, 80)",
                                       "proto 200",
                                       "duration > 1s"};
+
+/* Conditions on groups: a value of it must be above a number. */
+static const struct {
+    const char *text;
+    uint32_t field;
+    uint64_t above;
+} conditions[] = {{NULL, 0, 0},
+                  {NULL, 0, 0},
+                  {"flows > 1", NFL_FIELD_FLOWS, 1},
+                  {"bytes > 100k", NFL_FIELD_BYTES, 100000},
+                  {"packets > 50 and (flows > 1 or flows <= 1)", NFL_FIELD_PACKETS, 50},
+                  {"bpp > 300", NFL_FIELD_BPP, 300},
+                  {"bps > 1000 and exists first", NFL_FIELD_BPS, 1000},
+                  {"duration > 10s", NFL_FIELD_DURATION, 10000000}};
 
 static uint32_t choose(test_case *t, const uint32_t *from, size_t n)
 {
@@ -150,6 +165,8 @@ static void choose_query(test_case *t)
         for (unsigned i = 0; i < 3; i++)
             add_output(t, usual[i], NULL);
     }
+    t->condition = t->grouped ? (unsigned)test_below(&t->random, sizeof conditions / sizeof *conditions) : 0;
+    t->query.having = conditions[t->condition].text;
     t->query.flags = (test_chance(&t->random, 30) ? NFL_QUERY_UNSCALED : 0) |
                      (test_chance(&t->random, 30) ? NFL_QUERY_ASCENDING : 0);
     t->query.limit = test_chance(&t->random, 60) ? 1 + test_below(&t->random, 20) : 0;
@@ -334,6 +351,18 @@ static void add_flow(test_case *t, const nfl_flow *flow, size_t sequence)
     t->rows[t->row_count++] = made;
 }
 
+/* Drop the groups that the condition refuses. */
+static size_t apply_condition(const test_case *t, row *rows, size_t count)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < count; i++) {
+        nfl_value value = group_value(t, &rows[i], conditions[t->condition].field);
+        if (!conditions[t->condition].text || (value.present && value.u64 > conditions[t->condition].above))
+            rows[kept++] = rows[i];
+    }
+    return kept;
+}
+
 /* With buckets and groups, limit and offset choose groups by their totals. */
 static void keep_groups(test_case *t)
 {
@@ -350,6 +379,7 @@ static void keep_groups(test_case *t)
             totals[count++].bucket = 0;
         }
     }
+    count = apply_condition(t, totals, count);
     for (size_t i = 0; i < count; i++)
         totals[i].order = group_value(t, &totals[i], t->order);
     qsort(totals, count, sizeof *totals, compare_totals);
@@ -403,6 +433,8 @@ static void evaluate(test_case *t)
         }
     }
     nfl_filter_free(filter);
+    if (t->grouped && !(t->query.bucket_us && t->key_count))
+        t->row_count = apply_condition(t, t->rows, t->row_count);
     t->groups = t->row_count;
     sorting = t;
     if (t->query.bucket_us && t->key_count)
@@ -452,9 +484,10 @@ static int same_result(const test_case *t, nfl_cursor *cursor)
 
 static void report(const test_case *t, uint64_t seed, const char *where)
 {
-    printf("\n    NFL_SEED=%llu, %s: filter '%s' by '%s' columns '%s' order '%s' bucket %lld limit %llu "
+    const char *having = conditions[t->condition].text;
+    printf("\n    NFL_SEED=%llu, %s: filter '%s' by '%s' columns '%s' order '%s' having '%s' bucket %lld limit %llu "
            "offset %llu flags %u\n",
-           (unsigned long long)seed, where, t->filter, t->group_by, t->columns, t->order_by,
+           (unsigned long long)seed, where, t->filter, t->group_by, t->columns, t->order_by, having ? having : "",
            (long long)t->query.bucket_us, (unsigned long long)t->query.limit,
            (unsigned long long)t->query.offset, t->query.flags);
     CU_FAIL("see above");
@@ -505,6 +538,89 @@ static void test_queries_equal_a_plain_evaluation(void)
         if (!run_columns(&t, 3, seed + round))
             report(&t, seed, "small blocks");
     }
+    nfl_store_free(store);
+}
+
+/* --- Pages ---- */
+
+/* Rows from a cursor to an array, the token of the last one with them. */
+static size_t take_rows(const test_case *t, nfl_cursor *cursor, row *rows, char token[NFL_TOKEN_SIZE])
+{
+    size_t n = 0;
+    while (nfl_cursor_next(cursor, NULL) == NFL_OK) {
+        for (unsigned i = 0; i < t->output_count; i++) {
+            rows[n].columns[i] = (nfl_value){.struct_size = sizeof(nfl_value)};
+            nfl_cursor_get(cursor, i, &rows[n].columns[i]);
+        }
+        if (token && nfl_cursor_token(cursor, token, NULL) != NFL_OK)
+            abort();
+        n++;
+    }
+    return n;
+}
+
+static nfl_cursor *ask(nfl_store *store, const nfl_query *query)
+{
+    nfl_cursor *cursor = NULL;
+    nfl_error err;
+    if (nfl_store_query(store, query, &cursor, &err) != NFL_OK) {
+        printf("\n    %s\n", err.message);
+        abort();
+    }
+    return cursor;
+}
+
+/* Page after page, the rows of the whole. */
+static int pages_make_the_whole(const test_case *t, nfl_store *store, uint64_t page_rows)
+{
+    static row whole[FLOWS], page[FLOWS];
+    char token[NFL_TOKEN_SIZE], after[NFL_TOKEN_SIZE];
+    nfl_query query = t->query;
+    size_t count, got = 0, n;
+    query.limit = query.offset = 0;
+    nfl_cursor *cursor = ask(store, &query);
+    count = take_rows(t, cursor, whole, NULL);
+    nfl_cursor_free(cursor);
+    query.limit = page_rows;
+    do {
+        cursor = ask(store, &query);
+        n = take_rows(t, cursor, page, token);
+        nfl_query_stats stats = {.struct_size = sizeof stats};
+        nfl_cursor_get_stats(cursor, &stats);
+        nfl_cursor_free(cursor);
+        if (got + n > count || n > page_rows || stats.groups < n)
+            return 0;
+        for (size_t i = 0; i < n; i++)
+            for (unsigned c = 0; c < t->output_count; c++)
+                if (compare_values(&page[i].columns[c], &whole[got + i].columns[c]) != 0)
+                    return 0;
+        got += n;
+        memcpy(after, token, sizeof after);
+        query.after = after;
+    } while (n == page_rows);
+    return got == count;
+}
+
+static void test_pages_make_the_whole(void)
+{
+    static test_case t;
+    uint64_t seed = test_seed();
+    nfl_store *store = NULL;
+    unsigned asked = 0;
+    t.random.state = seed;
+    for (size_t i = 0; i < FLOWS; i++)
+        test_flow_with_gaps(&t.random, &t.flows[i]);
+    CU_ASSERT_EQUAL_FATAL(nfl_store_new("mem:", NULL, &store, NULL), NFL_OK);
+    CU_ASSERT_EQUAL_FATAL(nfl_store_append(store, t.flows, FLOWS, sizeof *t.flows, NULL), NFL_OK);
+    for (unsigned round = 0; round < ROUNDS; round++) {
+        choose_query(&t);
+        if (!t.ordered || t.query.bucket_us)
+            continue;
+        asked++;
+        if (!pages_make_the_whole(&t, store, 1 + test_below(&t.random, 40)))
+            report(&t, seed, "pages");
+    }
+    CU_ASSERT(asked > ROUNDS / 5);
     nfl_store_free(store);
 }
 
@@ -592,4 +708,5 @@ static void test_results_do_not_depend_on_the_memory_budget(void)
 }
 
 NFL_SUITE("query laws", {"results do not depend on the memory budget", test_results_do_not_depend_on_the_memory_budget},
+          {"pages make the whole", test_pages_make_the_whole},
           {"queries equal a plain evaluation", test_queries_equal_a_plain_evaluation})
