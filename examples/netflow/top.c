@@ -5,6 +5,6 @@
 
 int command_top(const options *given)
 {
-    nfl_query query = {.group_by = given->by, .order_by = given->order, .having = given->having};
+    nfl_query query = {.group_by = given->by, .columns = given->columns, .order_by = given->order, .having = given->having};
     return results_run(given, &query, TABLE_SHARE);
 }

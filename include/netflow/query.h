@@ -34,6 +34,10 @@ extern "C" {
  * of the group's flows. `duration` of a group is the time from its first to its last packet, `bps` and `pps`
  * are its sums over that time, `bpp` is bytes by packets. Flows without a field form a group of their own.
  *
+ * One of the columns of groups may be `distinct(field)`: how many different values of that field the group's flows have, counted
+ * exactly; flows without it do not count. It may be ordered by (with buckets and groups: by the sum of the buckets' counts). All
+ * combinations are held in memory meanwhile (::NFL_E_LIMIT beyond `max_memory_bytes`).
+ *
  * With `bucket_us` there is a first column `time` and one row per bucket (and group), ordered by time; a
  * flow counts in the bucket of its start. Buckets without flows have no row, unless ::NFL_QUERY_FILL.
  *
@@ -56,7 +60,7 @@ typedef struct nfl_query {
     nfl_usec now_us;      /**< For relative times in the filter; 0 = none allowed. */
     uint64_t limit;       /**< Rows returned; 0 = all. With buckets and groups: groups kept, by their total. */
     uint64_t offset;      /**< Rows passed over first; groups with buckets and groups. */
-    /** For groups and sorting; 0 = 128 MiB with a limit, 1 GiB without. Groups with a limit and without buckets are counted in
+    /** For groups and sorting; 0 = 128 MiB with a limit, 1 GiB without or with distinct(). Groups with a limit and without buckets are counted in
      *  several passes when they do not fit; that takes some hundred kilobytes at least. Beyond it: ::NFL_E_LIMIT. */
     uint64_t max_memory_bytes;
     NFL_PTR(const volatile int32_t *, cancel); /**< Set non-zero by anyone to stop; may be NULL. */
@@ -74,13 +78,13 @@ typedef struct nfl_cursor nfl_cursor;
 /** Description of a result column. */
 typedef struct nfl_column_info {
     uint32_t struct_size; /**< Set by the caller before the call. */
-    uint32_t field;       /**< NFL_FIELD_*. */
+    uint32_t field;       /**< NFL_FIELD_*; of `distinct(field)`, which is a number, that field. */
     uint8_t type;         /**< NFL_TYPE_*. */
     uint8_t kind;         /**< NFL_KIND_*. */
     uint8_t is_key;       /**< 1 for grouping columns. */
     uint8_t reserved[5];  /**< 0. */
-    NFL_PTR(const char *, name);  /**< JSON key. Static. */
-    NFL_PTR(const char *, title); /**< Header for people. Static. */
+    NFL_PTR(const char *, name);  /**< JSON key. Lives as long as the cursor. */
+    NFL_PTR(const char *, title); /**< Header for people. Lives as long as the cursor. */
 } nfl_column_info;
 
 /**

@@ -75,6 +75,10 @@ void nfl__cursor_group_value(const nfl__plan *plan, const nfl__addresses *addres
     case NFL__OUTPUT_DERIVED:
         cursor_derived_value(plan, group, output->field, out);
         break;
+    case NFL__OUTPUT_DISTINCT:
+        out->present = 1;
+        out->u64 = group[plan->distinct_word];
+        break;
     default: /* the bucket */
         out->present = 1;
         out->u64 = nfl__load_be64(nfl__group_key_bytes(plan, group)) ^ NFL__KEY_SIGN;
@@ -84,11 +88,10 @@ void nfl__cursor_group_value(const nfl__plan *plan, const nfl__addresses *addres
 void nfl__cursor_field_value(const nfl__plan *plan, const nfl__addresses *addresses, const uint64_t *group, uint32_t field,
                              nfl_value *out)
 {
-    int measure = nfl__plan_measure(plan, field);
-    for (uint32_t i = 0; i < plan->key_count; i++)
-        if (plan->keys[i].field == field)
-            cursor_key_value(plan, addresses, group, i, out);
-    if (measure >= 0)
+    int key = nfl__plan_key(plan, field), measure = nfl__plan_measure(plan, field);
+    if (key >= 0)
+        cursor_key_value(plan, addresses, group, (uint32_t)key, out);
+    else if (measure >= 0)
         cursor_measure_value(plan, group, (uint32_t)measure, out);
 }
 
@@ -212,8 +215,8 @@ nfl_status nfl_cursor_column(const nfl_cursor *cursor, uint32_t column, nfl_colu
     nfl_column_info info = {
         .struct_size = sizeof info, .field = output->field, .type = output->type, .kind = output->kind};
     info.is_key = output->from == NFL__OUTPUT_KEY || output->from == NFL__OUTPUT_TIME;
-    info.name = row->name;
-    info.title = row->title;
+    info.name = output->from == NFL__OUTPUT_DISTINCT ? cursor->plan.distinct_name : (const char *)row->name;
+    info.title = output->from == NFL__OUTPUT_DISTINCT ? cursor->plan.distinct_title : (const char *)row->title;
     return nfl__opts_write(out, &info, sizeof info) ? NFL_OK : NFL_E_ARG;
 }
 

@@ -3,6 +3,7 @@
 #include "base/error.h"
 #include "query/cursor.h"
 #include "query/derive.h"
+#include "query/distinct.h"
 #include "query/fill.h"
 
 #define EXEC_MEMORY (UINT64_C(128) << 20)      /* what is enough where the result is small */
@@ -195,9 +196,9 @@ static nfl_status exec_order_groups(nfl_cursor *cursor, nfl_error *err)
 static nfl_status exec_narrow_or_wide(nfl_cursor *cursor, nfl_error *err)
 {
     const nfl__plan *plan = &cursor->plan;
-    int by_total = plan->bucketed && plan->key_count > 0, fills = plan->bucketed && plan->query.flags & NFL_QUERY_FILL;
+    int by_total = plan->bucketed && plan->key_count > plan->counts_distinct, fills = plan->bucketed && plan->query.flags & NFL_QUERY_FILL;
     NFL_TRY(nfl__groups_init(&cursor->groups, plan, &cursor->addresses, &cursor->memory, err));
-    cursor->groups.table.partitioned = !by_total && !fills && plan->query.limit > 0;
+    cursor->groups.table.partitioned = !by_total && !fills && !plan->counts_distinct && plan->query.limit > 0;
     size_t spare = cursor->groups.table.partitioned ? exec_spare(cursor) : 0;
     cursor->memory.limit -= spare;
     nfl_status status = exec_read_groups(cursor, err);
@@ -205,6 +206,8 @@ static nfl_status exec_narrow_or_wide(nfl_cursor *cursor, nfl_error *err)
     if (status != NFL_DONE)
         return status;
     cursor->stats.passes = 1;
+    if (plan->counts_distinct)
+        NFL_TRY(nfl__distinct_merge(&cursor->groups.table, &cursor->memory, err));
     if (fills && !by_total)
         NFL_TRY(exec_fill_buckets(cursor, err));
     cursor->stats.groups = cursor->groups.table.pool.count;
@@ -343,7 +346,7 @@ nfl_status nfl__query_run(const nfl_query *query, const nfl_alloc *alloc, const 
     nfl__plan plan;
     NFL_TRY(nfl__plan_make(query, &plan, err));
     nfl__memory memory;
-    uint64_t budget = plan.query.limit ? EXEC_MEMORY : EXEC_MEMORY_ALL;
+    uint64_t budget = plan.query.limit && !plan.counts_distinct ? EXEC_MEMORY : EXEC_MEMORY_ALL;
     nfl__memory_init(&memory, alloc, plan.query.max_memory_bytes ? plan.query.max_memory_bytes : budget);
     nfl_cursor *cursor = nfl__new(&memory, 1, sizeof *cursor);
     if (!cursor)

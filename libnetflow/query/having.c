@@ -4,20 +4,12 @@
 #include "query/cursor.h"
 #include "query/filter_plan.h"
 
-static int having_is_key(const nfl__plan *plan, uint32_t field)
-{
-    for (uint32_t i = 0; i < plan->key_count; i++)
-        if (plan->keys[i].field == field)
-            return 1;
-    return 0;
-}
-
 /* What a group has of its flows' other fields (the largest, mostly) says nothing about the group. */
 static nfl_status having_check(const nfl__plan *plan, uint64_t fields, nfl_error *err)
 {
     for (uint32_t field = 0; field < NFL_FIELD_STORED_COUNT; field++) {
         const nfl_field_info *row = nfl__field_row(field);
-        if (!(fields & NFL_HAS(field)) || having_is_key(plan, field) || row->kind == NFL_KIND_COUNTER || field == NFL_FIELD_FIRST ||
+        if (!(fields & NFL_HAS(field)) || nfl__plan_key(plan, field) >= 0 || row->kind == NFL_KIND_COUNTER || field == NFL_FIELD_FIRST ||
             field == NFL_FIELD_LAST)
             continue;
         return nfl__fail(err, NFL_E_SYNTAX, 0, "having: '%s' is neither grouped by nor a sum or time of groups",

@@ -147,7 +147,7 @@ static const uint64_t *measure_totalled(const nfl__scan *scan, const nfl__measur
 static int measures_sum(const nfl__plan *plan, const nfl__scan *scan, const nfl__targets *targets)
 {
     const uint64_t *values[NFL__SCAN_TOTALS];
-    if (plan->measure_count == 0 || plan->measure_count > NFL__SCAN_TOTALS)
+    if (plan->measure_count == 0 || plan->measure_count > NFL__SCAN_TOTALS || plan->measure_count != plan->seen_word)
         return 0;
     for (uint32_t i = 0; i < plan->measure_count; i++) {
         values[i] = measure_totalled(scan, &plan->measures[i]);
@@ -172,6 +172,8 @@ void nfl__measures_add(const nfl__plan *plan, nfl__scan *scan, const nfl__target
 
 void nfl__measures_merge_any(const nfl__plan *plan, uint64_t *group, const uint64_t *other)
 {
+    if (plan->counts_distinct)
+        group[plan->distinct_word] += other[plan->distinct_word];
     for (uint32_t i = 0; i < plan->measure_count; i++) {
         const nfl__measure *measure = &plan->measures[i];
         nfl__key address = {other[measure->word], measure->type == NFL_TYPE_IP ? other[measure->word + 1] : 0};

@@ -70,6 +70,12 @@ uint64_t nfl__pack_number(const nfl__plan *plan, uint32_t k, const uint8_t *key)
     return numbered << 32 | nfl__load_be(key + plan->keys[k].offset, 4);
 }
 
+void nfl__pack_clear_number(const nfl__plan *plan, uint32_t k, uint8_t *key)
+{
+    if (plan->narrow)
+        key[pack_numbered_at(plan) + k / 8] &= (uint8_t)~(1u << (7 - k % 8));
+}
+
 static int pack_any_numbered(const nfl__plan *plan, const uint8_t *key)
 {
     uint8_t any = 0;

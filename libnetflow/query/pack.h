@@ -38,6 +38,9 @@ int nfl__pack_compare(const nfl__plan *plan, const nfl__addresses *addresses, co
 /* The number of an address in a narrow key. */
 uint64_t nfl__pack_number(const nfl__plan *plan, uint32_t k, const uint8_t *key);
 
+/* Forget that a key is an address that is not IPv4. */
+void nfl__pack_clear_number(const nfl__plan *plan, uint32_t k, uint8_t *key);
+
 /* Number the key values of the scan's block, or not if there are more than `most`. */
 void nfl__coding_of_block(const nfl__plan *plan, const nfl__scan *scan, uint32_t most, nfl__coding *out);
 

@@ -6,6 +6,7 @@
 #include "query/filter_hint.h"
 #include "record/fields.h"
 
+#include <stdio.h>
 #include <string.h>
 
 static const char plan_record_columns[] =
@@ -61,6 +62,47 @@ static nfl_status plan_find(const plan_name *name, const nfl_field_info **out, n
     return NFL_OK;
 }
 
+int nfl__plan_key(const nfl__plan *plan, uint32_t field)
+{
+    for (uint32_t i = 0; i + plan->counts_distinct < plan->key_count; i++)
+        if (plan->keys[i].field == field)
+            return (int)i;
+    return -1;
+}
+
+/* distinct(NAME): 1, and the name inside. */
+static int plan_unwrap(plan_name *name)
+{
+    static const char function[] = "distinct(";
+    const char *text = name->text + name->at;
+    size_t len = sizeof function - 1;
+    if (name->len <= len || strncmp(text, function, len) != 0 || text[name->len - 1] != ')')
+        return 0;
+    name->at += len;
+    name->len -= len + 1;
+    return 1;
+}
+
+/* A field, or the number of its different values in a group. */
+static nfl_status plan_find_any(const nfl__plan *plan, const plan_name *name, const nfl_field_info **out, int *distinct,
+                                nfl_error *err)
+{
+    plan_name inside = *name;
+    *distinct = plan_unwrap(&inside);
+    NFL_TRY(plan_find(&inside, out, err));
+    if (!*distinct)
+        return NFL_OK;
+    if (!plan->grouped)
+        return plan_fail(name, "needs groups", err);
+    if ((*out)->derived)
+        return plan_fail(&inside, "cannot be counted; it is computed", err);
+    if (plan->counts_distinct && plan->keys[plan->key_count - 1].field != (*out)->field)
+        return plan_fail(name, "is a second one; one distinct() is counted in a query", err);
+    if (nfl__plan_key(plan, (*out)->field) >= 0)
+        return plan_fail(&inside, "is grouped by, so it has one value in a group", err);
+    return NFL_OK;
+}
+
 int nfl__plan_measure(const nfl__plan *plan, uint32_t field)
 {
     for (uint32_t i = 0; i < plan->measure_count; i++)
@@ -98,20 +140,12 @@ static uint8_t plan_add_measure(nfl__plan *plan, uint32_t field)
     return (uint8_t)plan->measure_count++;
 }
 
-static int plan_find_key(const nfl__plan *plan, uint32_t field)
-{
-    for (uint32_t i = 0; i < plan->key_count; i++)
-        if (plan->keys[i].field == field)
-            return (int)i;
-    return -1;
-}
-
 /* Where the values of a field of the result come from. */
 static nfl__output plan_output(nfl__plan *plan, const nfl_field_info *row)
 {
     nfl__output output = {row->field, row->type, row->kind, NFL__OUTPUT_STORED, 0, 0};
     uint64_t derived_from = row->derived ? nfl__derive_reads(row->field) : 0;
-    int key = plan_find_key(plan, row->field);
+    int key = nfl__plan_key(plan, row->field);
     if (row->field == NFL_FIELD_TIME) {
         output.from = NFL__OUTPUT_TIME;
     } else if (derived_from) {
@@ -132,15 +166,34 @@ static nfl__output plan_output(nfl__plan *plan, const nfl_field_info *row)
     return output;
 }
 
-static nfl_status plan_add_output(nfl__plan *plan, const plan_name *name, const nfl_field_info *row,
+static nfl__group_key plan_key(const nfl_field_info *row)
+{
+    return (nfl__group_key){(uint8_t)row->field, row->type, (uint8_t)(row->type == NFL_TYPE_IP ? 4 : row->width), 0};
+}
+
+/* The count of different values: its field is a key for that. */
+static nfl__output plan_distinct(nfl__plan *plan, const nfl_field_info *row)
+{
+    if (!plan->counts_distinct) {
+        plan->counts_distinct = 1;
+        plan->distinct_word = (uint8_t)plan->seen_word++;
+        plan->keys[plan->key_count++] = plan_key(row);
+        plan->reads |= NFL_HAS(row->field);
+        (void)snprintf(plan->distinct_name, sizeof plan->distinct_name, "distinct(%s)", (const char *)row->name);
+        (void)snprintf(plan->distinct_title, sizeof plan->distinct_title, "Distinct %s", (const char *)row->title);
+    }
+    return (nfl__output){row->field, NFL_TYPE_U64, NFL_KIND_NUMBER, NFL__OUTPUT_DISTINCT, 0, 0};
+}
+
+static nfl_status plan_add_output(nfl__plan *plan, const plan_name *name, const nfl_field_info *row, int distinct,
                                   nfl_error *err)
 {
     for (uint32_t i = 0; i < plan->output_count; i++)
-        if (plan->outputs[i].field == row->field)
+        if (plan->outputs[i].field == row->field && (plan->outputs[i].from == NFL__OUTPUT_DISTINCT) == distinct)
             return plan_fail(name, "is named twice", err);
-    nfl__output output = plan_output(plan, row);
+    nfl__output output = distinct ? plan_distinct(plan, row) : plan_output(plan, row);
     output.word = (uint8_t)plan->row_words;
-    plan->row_words += row->type == NFL_TYPE_IP ? 2 : 1;
+    plan->row_words += output.type == NFL_TYPE_IP ? 2 : 1;
     plan->outputs[plan->output_count++] = output;
     return NFL_OK;
 }
@@ -154,11 +207,10 @@ static nfl_status plan_add_keys(nfl__plan *plan, const char *list, nfl_error *er
         NFL_TRY(plan_find(&name, &row, err));
         if (row->derived)
             return plan_fail(&name, "cannot be grouped by; it is computed", err);
-        nfl__group_key key = {row->field, row->type, (uint8_t)(row->type == NFL_TYPE_IP ? 4 : row->width), 0};
-        if (plan_find_key(plan, row->field) < 0)
-            plan->keys[plan->key_count++] = key;
+        if (nfl__plan_key(plan, row->field) < 0)
+            plan->keys[plan->key_count++] = plan_key(row);
         plan->reads |= NFL_HAS(row->field);
-        NFL_TRY(plan_add_output(plan, &name, row, err));
+        NFL_TRY(plan_add_output(plan, &name, row, 0, err));
     } while (name.next);
     return NFL_OK;
 }
@@ -196,12 +248,13 @@ static nfl_status plan_add_columns(nfl__plan *plan, const char *list, nfl_error 
     plan_name name = {"columns", list, 0, 0, 0};
     do {
         const nfl_field_info *row = NULL;
+        int distinct;
         plan_next_name(&name);
-        NFL_TRY(plan_find(&name, &row, err));
+        NFL_TRY(plan_find_any(plan, &name, &row, &distinct, err));
         if (row->field == NFL_FIELD_TIME)
             return plan_fail(
                 &name, plan->bucketed ? "is there already, as the first column" : "needs time buckets", err);
-        NFL_TRY(plan_add_output(plan, &name, row, err));
+        NFL_TRY(plan_add_output(plan, &name, row, distinct, err));
     } while (name.next);
     return NFL_OK;
 }
@@ -210,6 +263,7 @@ static nfl_status plan_set_order(nfl__plan *plan, const char *field_name, nfl_er
 {
     plan_name name = {"order_by", field_name, 0, 0, 0};
     const nfl_field_info *row = NULL;
+    int distinct;
     if (!field_name) {
         plan->ordered = plan->grouped;
         if (plan->grouped)
@@ -219,12 +273,12 @@ static nfl_status plan_set_order(nfl__plan *plan, const char *field_name, nfl_er
     plan_next_name(&name);
     if (name.next)
         return plan_fail(&name, "is followed by another; one column expected", err);
-    NFL_TRY(plan_find(&name, &row, err));
+    NFL_TRY(plan_find_any(plan, &name, &row, &distinct, err));
     if (row->field == NFL_FIELD_TIME && !plan->bucketed)
         return plan_fail(&name, "needs time buckets", err);
     plan->ordered = row->field != NFL_FIELD_TIME;
     plan->newest_first = row->field == NFL_FIELD_TIME && !(plan->query.flags & NFL_QUERY_ASCENDING);
-    plan->order = plan_output(plan, row);
+    plan->order = distinct ? plan_distinct(plan, row) : plan_output(plan, row);
     return NFL_OK;
 }
 
@@ -259,7 +313,7 @@ void nfl__plan_measure_all(nfl__plan *plan, uint64_t fields)
 {
     for (uint64_t left = fields; left; left &= left - 1) {
         uint32_t field = (uint32_t)__builtin_ctzll(left);
-        if (plan_find_key(plan, field) < 0)
+        if (nfl__plan_key(plan, field) < 0)
             plan_add_measure(plan, field);
     }
     plan_lay_out_row(plan);
@@ -278,7 +332,7 @@ nfl_status nfl__plan_make(const nfl_query *query, nfl__plan *plan, nfl_error *er
     plan->unscaled = (plan->query.flags & NFL_QUERY_UNSCALED) != 0;
     if (plan->bucketed) {
         plan_name time = {"columns", "time", 0, 4, 0};
-        NFL_TRY(plan_add_output(plan, &time, nfl__field_row(NFL_FIELD_TIME), err));
+        NFL_TRY(plan_add_output(plan, &time, nfl__field_row(NFL_FIELD_TIME), 0, err));
         plan->reads |= NFL_HAS(NFL_FIELD_FIRST);
     }
     if (group_by)

@@ -8,6 +8,9 @@
  *
  *   | bucket, 8 bytes, if any | a bit per key field: present | key fields, big-endian, absent = 0 |
  *
+ * A plan with distinct(field) has that field as a last key, which is not in the result, and a word for the count behind the
+ * measures; when all flows are in, groups that agree in the other keys become one (distinct.h).
+ *
  * A narrow key holds addresses as numbers of 4 bytes (addresses.h), with a bit per key field behind the presence bits:
  * the address is not IPv4, and the number says nothing about its order.
  * Times are kept with their sign bit flipped (key.h). A record kept for sorting is
@@ -45,7 +48,8 @@ enum {
     NFL__OUTPUT_DERIVED = 1,
     NFL__OUTPUT_KEY = 2,
     NFL__OUTPUT_MEASURE = 3,
-    NFL__OUTPUT_TIME = 4
+    NFL__OUTPUT_TIME = 4,
+    NFL__OUTPUT_DISTINCT = 5
 };
 
 /* A column of the result, or what it is ordered by. */
@@ -76,6 +80,10 @@ typedef struct nfl__plan {
     uint32_t key_bytes;   /* padded to 8 */
     uint32_t seen_word;   /* groups: index of `seen`; the key follows */
     uint32_t row_words;   /* of a group or kept record */
+    uint8_t counts_distinct; /* the last key is the field of distinct() */
+    uint8_t distinct_word;   /* of the group, its count */
+    char distinct_name[40];  /* "distinct(dst)" */
+    char distinct_title[40];
     uint64_t reads;       /* stored fields needed for the result, NFL_HAS() bits */
     uint8_t adds_up;      /* sums of flows will do, as `adding` says */
     nfl__adding adding;
@@ -89,6 +97,9 @@ void nfl__plan_widen(nfl__plan *plan);
 
 /* Measure these fields too, except those that are keys. */
 void nfl__plan_measure_all(nfl__plan *plan, uint64_t fields);
+
+/* Index of the key of a field, that of distinct() not counted; -1 if it is none. */
+int nfl__plan_key(const nfl__plan *plan, uint32_t field);
 
 /* Index of the measure of a stored field, which a plan for derived outputs always has; -1 if there is none. */
 int nfl__plan_measure(const nfl__plan *plan, uint32_t field);
