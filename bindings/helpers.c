@@ -261,6 +261,21 @@ uint64_t binding_store_count(nfl_store *store, nfl_error *err)
     return nfl_store_get_info(store, &info, err) < 0 ? 0 : info.flows;
 }
 
+nfl_status binding_list(void *ctx, const char *name, const char **text, size_t *len, nfl_error *err)
+{
+    size_t name_len = strlen(name);
+    for (const char *at = ctx; at; at = strstr(at, "\n@"), at = at ? at + 1 : NULL) {
+        if (strncmp(at + 1, name, name_len) != 0 || at[1 + name_len] != '\n')
+            continue;
+        const char *head_end = at + 1 + name_len, *end = strstr(head_end, "\n@");
+        *text = head_end + 1;
+        *len = end ? (size_t)(end + 1 - *text) : strlen(*text);
+        return NFL_OK;
+    }
+    snprintf(err->message, sizeof err->message, "not among the lists of the query");
+    return NFL_E_NOT_FOUND;
+}
+
 const char *binding_cursor_name(const nfl_cursor *cursor, uint32_t column)
 {
     nfl_column_info info = {.struct_size = sizeof info};

@@ -20,11 +20,21 @@ function netflow.findings(watch)
     return iterator(watch)
 end
 
+-- Lists for `src in @name` in the filter: {lists = {name = {"192.0.2.1", "198.51.100.0/24"}}}
+local function list_text(lists)
+    local lines = {}
+    for name, values in pairs(lists or {}) do
+        lines[#lines + 1] = "@" .. name
+        for _, value in ipairs(values) do lines[#lines + 1] = tostring(value) end
+    end
+    return #lines > 0 and table.concat(lines, "\n") .. "\n" or nil
+end
+
 -- for row in netflow.query(store, {group_by = "src", limit = 10}) do print(row.src, row.bytes) end
 function netflow.query(store, q)
     q = q or {}
     local cursor = store:_query(q.filter, q.group_by, q.columns, q.order_by, q.since or 0, q.until_ or 0,
-                                q.bucket or 0, q.limit or 0, q.offset or 0, q.ascending or false, q.now or 0)
+                                q.bucket or 0, q.limit or 0, q.offset or 0, q.ascending or false, q.now or 0, list_text(q.lists))
     local names = {}
     for i = 0, cursor:_width() - 1 do names[i] = cursor:_name(i) end
     return function()

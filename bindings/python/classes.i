@@ -97,14 +97,18 @@ def _microseconds(time):
     return (time - epoch) // _datetime.timedelta(microseconds=1)
 
 
+def _lists(lists):
+    return "".join(f"@{name}\n" + "".join(f"{value}\n" for value in values) for name, values in lists.items()) if lists else None
+
+
 def _store_query(self, filter=None, *, group_by=None, columns=None, order_by=None, ascending=False,
-                 since=None, until=None, bucket=None, limit=0, offset=0, now=None):
+                 since=None, until=None, bucket=None, limit=0, offset=0, now=None, lists=None):
     """Ask a question. Without group_by: flow records. since, until, now: aware datetime or microseconds since
-    1970; bucket: timedelta or microseconds."""
+    1970; bucket: timedelta or microseconds. lists: {name: values} for `src in @name` in the filter."""
     if isinstance(bucket, _datetime.timedelta):
         bucket = bucket // _datetime.timedelta(microseconds=1)
     return Result(self._query(filter, group_by, columns, order_by, _microseconds(since), _microseconds(until),
-                              bucket or 0, limit, offset, ascending, _microseconds(now)))
+                              bucket or 0, limit, offset, ascending, _microseconds(now), _lists(lists)))
 
 
 def _store_exit(self, kind, value, trace):

@@ -47,6 +47,7 @@ static const option_row option_rows[] = {
      "table (default), csv or json (one object a line)"},
     {OPTION_OUT, 'o', VALUE_TEXT, offsetof(options, out), "out", "FILE", "file to write; - = standard output"},
     {OPTION_WIRE, 0, VALUE_WIRE, offsetof(options, wire), "format", "FORMAT", "ipfix (default), v9 or v5"},
+    {OPTION_TCP, 0, VALUE_NONE, offsetof(options, tcp), "tcp", NULL, "connect to the collector: IPFIX over TCP"},
     {OPTION_COLLECTOR, 0, VALUE_TEXT, offsetof(options, collector), "collector", "ADDR:PORT", "where to send"},
     {OPTION_RATE, 0, VALUE_COUNT, offsetof(options, rate), "rate", "N",
      "flows, of captures datagrams, a second instead of the original pace; 0 = no waiting"},

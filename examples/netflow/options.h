@@ -31,7 +31,8 @@ enum {
     OPTION_RATE = 1 << 14,
     OPTION_EXPLAIN = 1 << 15,
     OPTION_SUMS_BEFORE = 1 << 20,
-    OPTION_HAVING = 1 << 21
+    OPTION_HAVING = 1 << 21,
+    OPTION_TCP = 1 << 22
 };
 
 typedef struct options {
@@ -54,6 +55,7 @@ typedef struct options {
     uint32_t descending;
     const char *having;
     uint32_t explain;
+    uint32_t tcp;
     uint32_t given; /* OPTION_* bits */
     int argument_count;
     char **arguments; /* what is left: files, addresses, the words of a filter */

@@ -1,4 +1,4 @@
-/* netflow replay: the flows of a store, or the datagrams of captures, to a collector by UDP.
+/* netflow replay: the flows of a store, or the datagrams of captures, to a collector by UDP or, IPFIX alone, TCP (RFC 7011 10.4).
  *
  * Flows and datagrams go out as far apart as they once came in, or --rate a second, or without waiting (--rate 0).
  * Datagrams of captures are sent as they were; flows of a store are packed anew and keep their times. */
@@ -10,6 +10,7 @@
 #include "sender.h"
 #include "stored.h"
 
+#include <inttypes.h>
 #include <string.h>
 
 enum {
@@ -61,6 +62,11 @@ static int replay_flow(void *context, const nfl_flow *flow)
 static int replay_datagram(void *context, const nfl_datagram *datagram)
 {
     replay *r = context;
+    unsigned version = datagram->len < 2 ? 0 : (unsigned)datagram->data[0] << 8 | datagram->data[1];
+    if (r->given->tcp && version != 10) {
+        complain("datagram %" PRIu64 " of the captures has version %u: only IPFIX (10) goes over TCP", r->items + 1, version);
+        return 1;
+    }
     return replay_wait(r, datagram->time_us) || replay_put(r, datagram->data, datagram->len);
 }
 
@@ -105,6 +111,10 @@ static int replay_check(const options *given)
         complain("--from, --to and --format are for stores; datagrams of captures are sent as they are");
         return 0;
     }
+    if (given->tcp && given->wire != 10) {
+        complain("only --format ipfix goes over TCP");
+        return 0;
+    }
     return 1;
 }
 
@@ -113,7 +123,7 @@ int command_replay(const options *given)
     replay r = {.given = given};
     if (!replay_check(given))
         return EXIT_USAGE;
-    if (!sender_open(&r.sender, given->collector))
+    if (!sender_open(&r.sender, given->collector, given->tcp != 0))
         return EXIT_FAILED;
     int status = given->store ? replay_store(&r) : replay_captures(&r);
     sender_close(&r.sender);

@@ -31,22 +31,23 @@ static int sender_split(const char *where, char host[256], const char **port)
     return 1;
 }
 
-int sender_open(sender *s, const char *where)
+int sender_open(sender *s, const char *where, int stream)
 {
+    int type = stream ? SOCK_STREAM : SOCK_DGRAM;
     char host[256];
     const char *port;
-    *s = (sender){.fd = -1};
+    *s = (sender){.fd = -1, .stream = stream};
     if (!sender_split(where, host, &port)) {
         complain("--collector '%s': an address with port expected, such as 127.0.0.1:2055 or [::1]:4739", where);
         return 0;
     }
-    struct addrinfo hints = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_DGRAM}, *found = NULL;
+    struct addrinfo hints = {.ai_family = AF_UNSPEC, .ai_socktype = type}, *found = NULL;
     int problem = getaddrinfo(host, port, &hints, &found);
     if (problem) {
         complain("--collector '%s': %s", where, gai_strerror(problem));
         return 0;
     }
-    s->fd = socket(found->ai_family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    s->fd = socket(found->ai_family, type | SOCK_CLOEXEC, 0);
     int connected = s->fd >= 0 && connect(s->fd, found->ai_addr, found->ai_addrlen) == 0;
     if (!connected)
         complain("%s: %s", where, strerror(errno));
@@ -85,8 +86,25 @@ void sender_sleep(nfl_usec us)
     (void)nanosleep(&wait, NULL);
 }
 
+/* All of it; the collector's pace is kept by waiting. */
+static int sender_stream(const sender *s, const char *data, size_t len)
+{
+    while (len > 0) {
+        ssize_t n = send(s->fd, data, len, MSG_NOSIGNAL);
+        if (n < 0 && errno != EINTR) {
+            complain("connection to the collector: %s", strerror(errno));
+            return 1;
+        }
+        data += n > 0 ? n : 0;
+        len -= n > 0 ? (size_t)n : 0;
+    }
+    return 0;
+}
+
 int sender_send(sender *s, const void *data, size_t len)
 {
+    if (s->stream)
+        return sender_stream(s, data, len);
     for (;;) {
         if (send(s->fd, data, len, 0) >= 0)
             return 0;

@@ -1,4 +1,4 @@
-/* A UDP socket to a collector, and the pace at which it is used. */
+/* A UDP or TCP socket to a collector, and the pace at which it is used. */
 #ifndef NETFLOW_TOOL_SENDER_H
 #define NETFLOW_TOOL_SENDER_H
 
@@ -8,12 +8,13 @@
 
 typedef struct sender {
     int fd;
+    int stream; /* TCP */
     nfl_usec started_us; /* monotonic clock; 0 = nothing sent yet */
     uint64_t refused;    /* times the collector's host said that nobody listens */
 } sender;
 
 /* Open to "192.0.2.1:2055", "[2001:db8::1]:4739" or "name:port". 1, or 0 after a message. */
-int sender_open(sender *s, const char *where);
+int sender_open(sender *s, const char *where, int stream);
 
 void sender_close(sender *s);
 

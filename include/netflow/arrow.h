@@ -19,10 +19,14 @@ extern "C" {
 #endif
 
 #ifndef ARROW_C_DATA_INTERFACE
+/** The specification's guard of the structs. */
 #define ARROW_C_DATA_INTERFACE
 
+/** The order of dictionary codes is that of the values. */
 #define ARROW_FLAG_DICTIONARY_ORDERED 1
+/** There may be rows without value. */
 #define ARROW_FLAG_NULLABLE 2
+/** The keys of a map are sorted. */
 #define ARROW_FLAG_MAP_KEYS_SORTED 4
 
 /** Type of an array. */
@@ -55,6 +59,7 @@ struct ArrowArray {
 #endif /* ARROW_C_DATA_INTERFACE */
 
 #ifndef ARROW_C_STREAM_INTERFACE
+/** The specification's guard of the struct. */
 #define ARROW_C_STREAM_INTERFACE
 
 /** Arrays of one type, one after the other. */

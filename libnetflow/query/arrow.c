@@ -11,6 +11,7 @@
 #include "query/cursor.h"
 
 #include <errno.h>
+#include <string.h>
 
 #define ARROW_BATCH_ROWS 65536u
 #define ARROW_MOST_ROWS (1u << 20)
@@ -263,10 +264,53 @@ typedef struct arrow_schema {
     struct ArrowSchema *columns;
 } arrow_schema;
 
-/* Names and formats are static. */
+/* Name of a column, which outlives the cursor's. Formats are static. */
+typedef struct arrow_name {
+    nfl__memory memory;
+    char *text;
+    size_t size;
+} arrow_name;
+
+static void arrow_name_free(arrow_name *name)
+{
+    nfl__memory memory = name->memory;
+    nfl__delete(&memory, name->text, name->size, 1);
+    nfl__delete(&memory, name, 1, sizeof *name);
+}
+
 static void arrow_release_column_schema(struct ArrowSchema *schema)
 {
+    arrow_name_free(schema->private_data);
     schema->release = NULL;
+}
+
+static arrow_name *arrow_name_new(const nfl_alloc *alloc, const char *text)
+{
+    nfl__memory memory;
+    nfl__memory_init(&memory, alloc, 0);
+    arrow_name *name = nfl__new(&memory, 1, sizeof *name);
+    if (!name)
+        return NULL;
+    name->memory = memory;
+    name->size = strlen(text) + 1;
+    name->text = nfl__copy_text(&name->memory, text, name->size - 1);
+    if (name->text)
+        return name;
+    arrow_name_free(name);
+    return NULL;
+}
+
+static int arrow_schema_set_column(const arrow_stream *stream, uint32_t index, struct ArrowSchema *out)
+{
+    const char *text;
+    arrow_form form = arrow_column_form(stream, index, &text);
+    arrow_name *name = arrow_name_new(&stream->memory.alloc, text);
+    if (!name)
+        return 0;
+    *out = (struct ArrowSchema){.format = form.format, .name = name->text, .flags = ARROW_FLAG_NULLABLE};
+    out->release = arrow_release_column_schema;
+    out->private_data = name;
+    return 1;
 }
 
 static void arrow_schema_free(arrow_schema *schema)
@@ -297,17 +341,15 @@ static arrow_schema *arrow_schema_new(const arrow_stream *stream)
     schema->count = nfl_cursor_columns(stream->cursor);
     schema->columns = nfl__new(&schema->memory, schema->count, sizeof *schema->columns);
     schema->children = nfl__new(&schema->memory, schema->count, sizeof *schema->children);
-    if (!schema->columns || !schema->children) {
-        arrow_schema_free(schema);
-        return NULL;
+    int good = schema->columns && schema->children;
+    for (uint32_t i = 0; i < schema->count && good; i++) {
+        schema->children[i] = &schema->columns[i];
+        good = arrow_schema_set_column(stream, i, &schema->columns[i]);
     }
-    for (uint32_t i = 0; i < schema->count; i++) {
-        struct ArrowSchema *column = schema->children[i] = &schema->columns[i];
-        column->format = arrow_column_form(stream, i, &column->name).format;
-        column->flags = ARROW_FLAG_NULLABLE;
-        column->release = arrow_release_column_schema;
-    }
-    return schema;
+    if (good)
+        return schema;
+    arrow_schema_free(schema);
+    return NULL;
 }
 
 /* --- The stream ---- */

@@ -1,9 +1,12 @@
 /* NetFlow v1, v5 and v7: a header, then records of one fixed layout (Cisco "NetFlow Export Datagram Format").
  *
  *            header  record  differences
- *     v1         16      52  no sequence number, AS numbers or masks; TCP flags behind the type of service
+ *     v1         16   52, 48 no sequence number, AS numbers or masks; TCP flags behind the type of service
  *     v5         24      48
  *     v7         24      52  v5, then the address of the router whose shortcut it was
+ *
+ * Records of v1 come in two lengths: 52 bytes as Cisco's and in nfdump, 48 from softflowd, fprobe and their kin, without the last
+ * four reserved ones. Which it is, count and length of the datagram tell.
  *
  * The header's count is not believed beyond what is there: known exporters send 55,582. */
 #include "base/error.h"
@@ -13,6 +16,7 @@ enum {
     FIXED_V1_HEADER = 16,
     FIXED_HEADER = 24,
     FIXED_V1_RECORD = 52,
+    FIXED_V1_SHORT_RECORD = 48,
     FIXED_V5_RECORD = 48,
     FIXED_V7_RECORD = 52
 };
@@ -131,10 +135,16 @@ static const fixed_layout *fixed_layout_of(uint16_t version)
     return layout;
 }
 
-static void fixed_to_flow(nfl_parser *parser, const fixed_layout *layout, const uint8_t *record)
+static uint32_t fixed_record_len(const fixed_layout *layout, const nfl_export_header *header)
+{
+    uint32_t all_short = FIXED_V1_HEADER + (uint32_t)header->count * FIXED_V1_SHORT_RECORD;
+    return layout->version == 1 && header->length == all_short ? FIXED_V1_SHORT_RECORD : layout->record_len;
+}
+
+static void fixed_to_flow(nfl_parser *parser, const fixed_layout *layout, const uint8_t *record, uint32_t record_len)
 {
     nfl_flow *flow = &parser->flow;
-    nfl__rd rd = nfl__rd_make(record, layout->record_len);
+    nfl__rd rd = nfl__rd_make(record, record_len);
     *flow = parser->base;
     fixed_read_common(&rd, parser->context, flow);
     layout->read_rest(&rd, flow);
@@ -150,7 +160,8 @@ nfl_status nfl__fixed_step(nfl_parser *parser, nfl_error *err)
     if (parser->record_count == wanted)
         return NFL_DONE;
     uint32_t offset = (uint32_t)(parser->message.pos - parser->start);
-    const uint8_t *record = nfl__rd_bytes(&parser->message, layout->record_len);
+    uint32_t record_len = fixed_record_len(layout, &parser->own.header);
+    const uint8_t *record = nfl__rd_bytes(&parser->message, record_len);
     if (!record) {
         uint32_t got = parser->record_count;
         parser->record_count = wanted;
@@ -160,10 +171,10 @@ nfl_status nfl__fixed_step(nfl_parser *parser, nfl_error *err)
                          got);
     }
     parser->record_count++;
-    parser->record = (nfl__record){NULL, record, layout->record_len, offset};
+    parser->record = (nfl__record){NULL, record, record_len, offset};
     parser->kind = NFL_EVENT_RECORD;
     parser->stats.flows++;
     parser->domain->flows++;
-    fixed_to_flow(parser, layout, record);
+    fixed_to_flow(parser, layout, record, record_len);
     return NFL_OK;
 }

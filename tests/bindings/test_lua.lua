@@ -89,6 +89,12 @@ test("a store answers", function()
         last = row.bytes
     end
     equal(n, 3)
+    local listed = {hosts = {"192.0.2.11", "198.51.100.0/24"}, web = {80, "https"}}
+    local one, other = 0, 0
+    for _ in netflow.query(store, {filter = "src in @hosts and port in @web", lists = listed}) do one = one + 1 end
+    for _ in netflow.query(store, {filter = "src in [192.0.2.11 198.51.100.0/24] and port in [80 443]"}) do other = other + 1 end
+    assert(one == other and one > 0)
+    fails(function() netflow.query(store, {filter = "src in @nobody", lists = listed}) end, "nobody")
     fails(function() netflow.query(store, {group_by = "nonsense"}) end, "nonsense")
     local rows = netflow.query(store, {columns = "src"})
     store = nil

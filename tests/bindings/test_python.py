@@ -173,6 +173,25 @@ class Stores(unittest.TestCase):
             self.assertEqual(list(columns), ['first', 'src', 'bytes'])
             self.assertEqual([len(c) for c in columns.values()], [164] * 3)
 
+    def test_filters_name_lists(self):
+        self.fill()
+        with netflow.Store(self.path) as store:
+            lists = {'web': [80, 'https'], 'hosts': ['192.0.2.11', '198.51.100.0/24'], 'none': []}
+            ask = lambda text: store.query(text, columns='src,dst,bytes', lists=lists).columns()
+            self.assertEqual(ask('src in @hosts and port in @web'),
+                             ask('src in [192.0.2.11, 198.51.100.0/24] and port in [80, https]'))
+            self.assertGreater(len(ask('src in @hosts')['src']), 10)
+            self.assertEqual(ask('src in @none')['src'], [])
+            with self.assertRaisesRegex(netflow.Error, "list 'web', line 1: found '80', an address") as caught:
+                ask('src in @web')
+            self.assertEqual((caught.exception.name, caught.exception.offset), ('NFL_E_SYNTAX', 8))
+            for name in ('we', 'webs'):
+                with self.assertRaisesRegex(netflow.Error, f"list '{name}': not among the lists"):
+                    ask(f'port in @{name}')
+            with self.assertRaises(netflow.Error) as caught:
+                store.query('src in @hosts')
+            self.assertEqual(caught.exception.name, 'NFL_E_NOT_FOUND')
+
     def test_results_are_arrow_streams(self):
         self.fill()
         with netflow.Store(self.path) as store:

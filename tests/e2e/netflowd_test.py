@@ -261,6 +261,8 @@ class Netflowd(unittest.TestCase):
             self.assertEqual(status, 400, path)
             self.assertIn(part, json.loads(body)['error'], path)
         self.assertEqual(json.loads(daemon.request('/api/flows?filter=src+ip+nonsense')[1])['column'], 7)
+        status, body, _ = daemon.request('/api/flows?filter=src+in+@/etc/passwd')  # no file is read for a browser
+        self.assertEqual((status, json.loads(body)['error']), (400, 'lists by name are not known here'))
         self.assertEqual(daemon.request('/api/nothing')[0], 404)
         self.assertEqual(daemon.request('/../../etc/passwd')[0], 404)
         self.assertEqual(daemon.request('/api/top', method='POST')[0], 405)

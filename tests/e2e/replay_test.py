@@ -2,6 +2,7 @@
 replay` sends, netflowd and Debian's nfcapd receive with the same sums."""
 import json
 import pathlib
+import re
 import socket
 import subprocess
 import tempfile
@@ -138,6 +139,28 @@ class Replay(unittest.TestCase):
 
     def test_netflowd_receives_ipfix(self):
         self.check_netflowd('ipfix', self.want)
+
+    def test_netflowd_receives_ipfix_over_tcp_without_waiting(self):
+        store = self.work / 'netflowd-tcp'
+        with Netflowd(store, '--tcp', '127.0.0.1:0') as collector:
+            port = re.search(r'tcp 127\.0\.0\.1:(\d+)', collector.ready).group(1)
+            result = run('replay', '-s', self.store, '--collector', f'127.0.0.1:{port}', '--tcp', '--rate', '0')
+            self.assertEqual((result.returncode, result.stderr), (0, ''))
+            collector.wait_for(FLOWS)
+        self.assertEqual(add(totals(store)), self.want)
+
+    def test_only_ipfix_goes_over_tcp(self):
+        with socket.socket() as listener:
+            listener.bind(('127.0.0.1', 0))
+            listener.listen()
+            where = f'127.0.0.1:{listener.getsockname()[1]}'
+            result = run('replay', '-s', self.store, '--collector', where, '--tcp', '--format', 'v9')
+            self.assertEqual((result.returncode, 'only --format ipfix' in result.stderr), (2, True))
+            result = run('replay', self.capture, '--collector', where, '--tcp', '--rate', '0')
+            self.assertEqual(result.returncode, 1)
+            self.assertIn('datagram 1 of the captures has version 9', result.stderr)
+        result = run('replay', '-s', self.store, '--collector', where, '--tcp')
+        self.assertEqual((result.returncode, 'Connection refused' in result.stderr), (1, True))
 
     def test_nfcapd_receives_v5(self):
         self.check_nfcapd('v5', self.want_v4)

@@ -62,7 +62,7 @@ class Collector:
 def export(capture, version, address, folder):
     """Run softflowd; returns its own statistics: records, {protocol: (octets, packets)}."""
     result = subprocess.run(['softflowd', '-d', '-r', capture, '-n', address, '-v', str(version), '-c', 'none', '-p',
-                             folder / 'softflowd.pid', *(['-6'] if version != 5 else [])], capture_output=True, text=True, timeout=60)
+                             folder / 'softflowd.pid', *(['-6'] if version > 7 else [])], capture_output=True, text=True, timeout=60)
     text = result.stdout + result.stderr
     records = int(re.search(r'Flows exported: \d+ \((\d+) records\)', text).group(1))
     sums = {}
@@ -183,6 +183,9 @@ class Softflowd(unittest.TestCase):
         for r in web:
             first = time.mktime(time.strptime(r['first'][:19], '%Y-%m-%dT%H:%M:%S')) - time.timezone
             self.assertTrue(now - 300 < first <= now + 1, (r['first'], 'is not the time of the traffic'))
+
+    def test_netflow_v1(self):
+        self.check_version(1)
 
     def test_netflow_v5(self):
         self.check_version(5)

@@ -158,6 +158,7 @@ static void test_batches_have_the_rows_of_the_cursor(void)
     NFL_OPTS(nfl_query, sorted, .columns = listed, .order_by = "src");
     NFL_OPTS(nfl_query, groups, .group_by = "src,app,src_mac,in_if");
     NFL_OPTS(nfl_query, series, .group_by = "proto", .columns = "bytes,last,duration", .bucket_us = INT64_C(60000000));
+    NFL_OPTS(nfl_query, distinct, .group_by = "proto", .columns = "distinct(dst),bytes");
     NFL_OPTS(nfl_query, nothing, .filter = "packets = 0");
     for (uint32_t flags = 0; flags <= NFL_ARROW_RAW; flags++) {
         CU_ASSERT_EQUAL(compare_query(store, &records, 1000, flags), 3);
@@ -166,6 +167,7 @@ static void test_batches_have_the_rows_of_the_cursor(void)
         CU_ASSERT_EQUAL(compare_query(store, &sorted, 1 << 20, flags), 1);
         CU_ASSERT(compare_query(store, &groups, 100, flags) > 1);
         CU_ASSERT(compare_query(store, &series, 3, flags) > 1);
+        CU_ASSERT_EQUAL(compare_query(store, &distinct, 100, flags), 1);
         CU_ASSERT_EQUAL(compare_query(store, &nothing, 100, flags), 0);
     }
     nfl_store_free(store);
@@ -174,10 +176,10 @@ static void test_batches_have_the_rows_of_the_cursor(void)
 static void test_a_column_taken_out_outlives_everything(void)
 {
     nfl_store *store = make_store(NULL);
-    NFL_OPTS(nfl_query, query, .columns = "src,bytes", .limit = 100);
+    NFL_OPTS(nfl_query, query, .group_by = "src,src_port", .columns = "distinct(dst)", .limit = 100);
     nfl_cursor *cursor = ask(store, &query);
     struct ArrowArrayStream stream = stream_of(cursor, 0, 0);
-    struct ArrowSchema schema, kept_schema;
+    struct ArrowSchema schema, kept_schema, number_schema;
     struct ArrowArray batch, kept;
     CU_ASSERT_EQUAL_FATAL(stream.get_schema(&stream, &schema), 0);
     CU_ASSERT_EQUAL_FATAL(stream.get_next(&stream, &batch), 0);
@@ -185,6 +187,8 @@ static void test_a_column_taken_out_outlives_everything(void)
     batch.children[0]->release = NULL;
     kept_schema = *schema.children[0];
     schema.children[0]->release = NULL;
+    number_schema = *schema.children[2];
+    schema.children[2]->release = NULL;
     stream.release(&stream);
     nfl_cursor_free(cursor);
     nfl_store_free(store);
@@ -196,6 +200,8 @@ static void test_a_column_taken_out_outlives_everything(void)
     CU_ASSERT(offsets[100] > 0 && ((const char *)kept.buffers[2])[offsets[100] - 1] != 0);
     kept.release(&kept);
     kept_schema.release(&kept_schema);
+    CU_ASSERT(strcmp(number_schema.name, "distinct(dst)") == 0 && strcmp(number_schema.format, "L") == 0);
+    number_schema.release(&number_schema);
     CU_ASSERT_PTR_NULL(kept.release);
 }
 

@@ -76,6 +76,33 @@ static void v1_gives_what_it_has(void)
     nfl_parser_free(parser);
 }
 
+/* softflowd and fprobe leave out the last four bytes. */
+static void v1_records_may_be_short(void)
+{
+    enum { MANY = 13 }; /* as long as 12 of full length: only the count tells */
+    nfl_parser *parser = new_parser(0);
+    static test_datagram d;
+    outcome out;
+    test_v1(&d, MANY, UPTIME, SECONDS);
+    for (int i = 0; i < MANY; i++)
+        test_bytes(&d, FIXED_COMMON "0000 06 10 1b 000000 00000000");
+    feed(parser, &d, &out);
+    CU_ASSERT_EQUAL(out.errors, 0);
+    CU_ASSERT_EQUAL_FATAL(out.flow_count, MANY);
+    for (int i = 0; i < MANY; i++) {
+        const nfl_flow *f = &out.flows[i];
+        CU_ASSERT(f->src.b[12] == 10 && f->packets == 3 && f->dst_port == 443 && f->proto == 6 && f->tcp_flags == 0x1b);
+    }
+    test_v1(&d, MANY - 1, UPTIME, SECONDS);
+    for (int i = 0; i < MANY - 1; i++)
+        test_bytes(&d, FIXED_COMMON "0000 06 10 1b 000000 0000000000000000");
+    feed(parser, &d, &out);
+    CU_ASSERT_EQUAL(out.errors, 0);
+    CU_ASSERT_EQUAL_FATAL(out.flow_count, MANY - 1);
+    CU_ASSERT(out.flows[MANY - 2].src.b[12] == 10 && out.flows[MANY - 2].dst_port == 443);
+    nfl_parser_free(parser);
+}
+
 static void v7_gives_every_field_and_counts_loss(void)
 {
     nfl_parser *parser = new_parser(0);
@@ -926,6 +953,7 @@ static void options_are_checked(void)
 NFL_SUITE("parser", {"options are checked", options_are_checked},
           {"clients and servers are sources and destinations", clients_and_servers_are_sources_and_destinations},
           {"v1 gives what it has", v1_gives_what_it_has},
+          {"v1 records may be short", v1_records_may_be_short},
           {"v7 gives every field and counts loss", v7_gives_every_field_and_counts_loss},
           {"v5 gives every field", v5_gives_every_field},
           {"the count of v5 is not believed", v5_count_is_not_believed},

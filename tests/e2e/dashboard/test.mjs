@@ -240,6 +240,9 @@ test('status shows exporter, losses and store', async (page) => {
   assert.equal(exporter[1], 'NetFlow v5');
   assert.equal(exporter[5].replaceAll(',', ''), String(flows.length));
   assert.equal(exporter[7], '0 flows');
+  const [tcp] = await rowsOf(page, '#tcp');
+  assert.match(tcp[0], /^127\.0\.0\.1:\d+$/);
+  assert.deepEqual(tcp.slice(1), ['0', '0 B', '0', '0', '0', '0']);
   await picture(page, 'status-light');
 });
 
@@ -296,7 +299,7 @@ test('dark and phone', async (page) => {
 
 async function run() {
   const names = await nameServer({'192.0.2.80': 'www.example.net', '192.0.2.82': 'cdn.example.net', '198.51.100.22': 'backup.example.net', '10.1.0.8': 'desk8.example.net'});
-  const daemon = await start(path.join(work, 'store'), ['--dns-server', `127.0.0.1:${names.port}`]);
+  const daemon = await start(path.join(work, 'store'), ['--dns-server', `127.0.0.1:${names.port}`, '--tcp', '127.0.0.1:0']);
   const browser = await chromium.launch({executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
     args: ['--headless', '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync']});
   let failed = 0;
