@@ -1,7 +1,7 @@
 /* Flow generator: a day of traffic of a site as export datagrams in a pcap file, deterministic by its seed.
  *
  *   nfl_generate --out FILE [--flows N] [--version 5|9|10] [--seed S] [--hours H] [--records N] [--v6 PERCENT]
- *                [--sampling N]
+ *                [--sampling N] [--day D]
  *
  * Clients and servers follow a Zipf law, bytes a Pareto law; every request flow is followed by its answer with exchanged
  * addresses; arrival follows the time of day. The totals printed are what the records say; with --sampling, which tells
@@ -18,7 +18,7 @@ enum { HOSTS = 4096, SERVERS = 65536, EXPORTERS = 4 };
 
 typedef struct options {
     const char *out;
-    uint64_t flows, seed, hours, records, v6, sampling;
+    uint64_t flows, seed, hours, records, v6, sampling, day;
     uint32_t version;
 } options;
 
@@ -187,7 +187,7 @@ static void add(generator *g, nfl_encoder *encoder, uint32_t exporter, const nfl
 
 static void generate(generator *g)
 {
-    const nfl_usec start_us = INT64_C(1795392000) * 1000000; /* 2026-11-23T00:00:00Z */
+    const nfl_usec start_us = (INT64_C(1795392000) + (nfl_usec)g->o.day * 86400) * 1000000; /* 2026-11-23T00:00:00Z, or D days later */
     nfl_encoder *encoders[EXPORTERS];
     nfl_error err;
     for (uint32_t i = 0; i < EXPORTERS; i++) {
@@ -224,7 +224,7 @@ static int read_options(options *o, int argc, char **argv)
         const char *name;
         uint64_t *to;
     } numbers[] = {{"--flows", &o->flows}, {"--seed", &o->seed}, {"--hours", &o->hours}, {"--records", &o->records}, {"--v6", &o->v6},
-                   {"--sampling", &o->sampling}};
+                   {"--sampling", &o->sampling}, {"--day", &o->day}};
     for (int i = 1; i + 1 < argc; i += 2) {
         size_t n = 0;
         while (n < sizeof numbers / sizeof *numbers && strcmp(argv[i], numbers[n].name) != 0)
@@ -248,7 +248,7 @@ int main(int argc, char **argv)
     static generator g = {.o = {.flows = 1000000, .seed = 1, .hours = 24, .v6 = 15, .version = 9}};
     if (!read_options(&g.o, argc, argv)) {
         fprintf(stderr, "usage: nfl_generate --out FILE [--flows N] [--version 5|9|10] [--seed S] [--hours H] [--records N] "
-                        "[--v6 PERCENT] [--sampling N]\n");
+                        "[--v6 PERCENT] [--sampling N] [--day D]\n");
         return 2;
     }
     uint8_t head[24] = {0xd4, 0xc3, 0xb2, 0xa1, 2, 0, 4, 0};

@@ -102,6 +102,7 @@ compare() { # compare NAME 'OUR ARGUMENTS, STORE for the store' THEIR-ARGUMENT..
 # Arguments of ours are separated by @.
 compare 'top 10 sources' 'top@-s@STORE@--by@src@-n@10' -s srcip/bytes -n 10
 compare 'top 10 ports' 'top@-s@STORE@--by@dst_port@-n@10' -s dstport/bytes -n 10
+compare 'those, and dest.' 'top@-s@STORE@--by@src;dst;dst_port@-n@10' -s srcip/bytes -s dstip/bytes -s dstport/bytes -n 10
 compare 'source, dest., port' 'top@-s@STORE@--by@src,dst,dst_port@-n@10' -A srcip,dstip,dstport -O bytes -n 10
 compare '20 biggest flows' 'flows@-s@STORE@--order@bytes@--desc@-n@20' -O bytes -n 20
 compare 'filtered list' 'flows@-s@STORE@-n@0@--format@csv@src ip 10.0.0.3 and dst port 443' -o csv 'src ip 10.0.0.3 and dst port 443'
