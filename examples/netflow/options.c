@@ -9,7 +9,7 @@
 #include <string.h>
 #include <time.h>
 
-enum { VALUE_TEXT, VALUE_COUNT, VALUE_TIME, VALUE_DURATION, VALUE_FORMAT, VALUE_WIRE, VALUE_NONE };
+enum { VALUE_TEXT, VALUE_COUNT, VALUE_SIZE, VALUE_TIME, VALUE_DURATION, VALUE_FORMAT, VALUE_WIRE, VALUE_NONE };
 
 typedef struct option_row {
     uint32_t bit;
@@ -41,6 +41,8 @@ static const option_row option_rows[] = {
      "print these fields"},
     {OPTION_SERVER, 0, VALUE_TEXT, offsetof(options, server), "server", "ADDR[:PORT]",
      "name servers by comma, instead of the system's"},
+    {OPTION_MEMORY, 0, VALUE_SIZE, offsetof(options, memory_bytes), "memory", "SIZE",
+     "use up to so many bytes for groups and sorting: 500M, 2G"},
     {OPTION_EXPLAIN, 0, VALUE_NONE, offsetof(options, explain), "explain", NULL,
      "tell what was read and what was left out, on standard error"},
     {OPTION_FORMAT, 0, VALUE_FORMAT, offsetof(options, format), "format", "FORMAT",
@@ -150,6 +152,21 @@ static int option_set_count(const option_row *row, const char *text, uint64_t *o
     return 1;
 }
 
+/* Bytes, with k, M, G or T behind the number (powers of 1000). */
+static int option_set_size(const option_row *row, const char *text, uint64_t *out)
+{
+    static const char units[] = "kMGT";
+    size_t digits = strspn(text, "0123456789");
+    const char *unit = text[digits] ? strchr(units, text[digits]) : NULL;
+    *out = strtoull(text, NULL, 10);
+    for (const char *u = units; unit && u <= unit; u++)
+        *out = *out > UINT64_MAX / 1000 ? 0 : *out * 1000;
+    if (digits > 0 && digits <= 18 && *out && (unit ? text[digits + 1] : text[digits]) == 0)
+        return 1;
+    complain("--%s '%s': bytes such as 500M or 2G expected", row->name, text);
+    return 0;
+}
+
 static void option_complain(const option_row *row, const char *text, const nfl_error *err)
 {
     char name[32];
@@ -184,6 +201,8 @@ static int option_set(const option_row *row, const char *text, options *out)
         return 1;
     case VALUE_COUNT:
         return option_set_count(row, text, member);
+    case VALUE_SIZE:
+        return option_set_size(row, text, member);
     case VALUE_FORMAT:
         return option_set_format(text, member);
     case VALUE_WIRE:

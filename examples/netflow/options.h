@@ -30,9 +30,10 @@ enum {
     OPTION_COLLECTOR = 1 << 13,
     OPTION_RATE = 1 << 14,
     OPTION_EXPLAIN = 1 << 15,
-    OPTION_SUMS_BEFORE = 1 << 20,
-    OPTION_HAVING = 1 << 21,
-    OPTION_TCP = 1 << 22
+    OPTION_SUMS_BEFORE = 1 << 16,
+    OPTION_HAVING = 1 << 17,
+    OPTION_TCP = 1 << 18,
+    OPTION_MEMORY = 1 << 19
 };
 
 typedef struct options {
@@ -54,6 +55,7 @@ typedef struct options {
     uint32_t wire; /* version of datagrams: 5, 9 or 10 */
     uint32_t descending;
     const char *having;
+    uint64_t memory_bytes; /* of a query; 0 = the library's default */
     uint32_t explain;
     uint32_t tcp;
     uint32_t given; /* OPTION_* bits */

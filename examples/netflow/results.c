@@ -342,6 +342,7 @@ int results_run(const options *given, nfl_query *queries, size_t count, int gaug
         query->to_us = given->to_us;
         query->now_us = given->now_us;
         query->limit = given->limit;
+        query->max_memory_bytes = given->memory_bytes;
     }
     nfl_status status = results_ask(given, store, queries, count, gauge);
     nfl_store_free(store);

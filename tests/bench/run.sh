@@ -104,6 +104,7 @@ compare 'top 10 sources' 'top@-s@STORE@--by@src@-n@10' -s srcip/bytes -n 10
 compare 'top 10 ports' 'top@-s@STORE@--by@dst_port@-n@10' -s dstport/bytes -n 10
 compare 'those, and dest.' 'top@-s@STORE@--by@src;dst;dst_port@-n@10' -s srcip/bytes -s dstip/bytes -s dstport/bytes -n 10
 compare 'source, dest., port' 'top@-s@STORE@--by@src,dst,dst_port@-n@10' -A srcip,dstip,dstport -O bytes -n 10
+compare ' in 600 MB' 'top@-s@STORE@--by@src,dst,dst_port@-n@10@--memory@600M' -A srcip,dstip,dstport -O bytes -n 10
 compare '20 biggest flows' 'flows@-s@STORE@--order@bytes@--desc@-n@20' -O bytes -n 20
 compare 'filtered list' 'flows@-s@STORE@-n@0@--format@csv@src ip 10.0.0.3 and dst port 443' -o csv 'src ip 10.0.0.3 and dst port 443'
 compare 'absent address' 'flows@-s@STORE@ip 203.0.113.77' 'ip 203.0.113.77'

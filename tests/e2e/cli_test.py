@@ -429,6 +429,15 @@ class Others(Case):
         self.assertEqual(self.good('verify', '-s', store, '--format', 'json').json()[0]['result'], 'good')
         self.assertEqual(self.good('repair', '-s', store, '--format', 'json').json()[0]['result'], 'was good')
 
+    def test_memory_is_limited(self):
+        top = self.good('top', '-s', self.store, '--by', 'src,dst', '--memory', '500M', '--format', 'csv').out
+        self.assertEqual(self.good('top', '-s', self.store, '--by', 'src,dst', '--format', 'csv').out, top)
+        self.assertEqual(Run('top', '-s', self.store, '--by', 'src,dst', '--memory', '100k').status, 1)
+        for wrong in ('', '0', 'x', '5X', '5MM', '99999999999999999999', '99999999999T', '-5', '5 M'):
+            run = Run('top', '-s', self.store, '--by', 'src', '--memory', wrong)
+            self.assertEqual(run.status, 2, wrong)
+            self.assertIn('bytes such as 500M', run.err)
+
     def test_explain_tells_what_was_read(self):
         run = Run('flows', '-s', self.store, '--explain', 'ip 203.0.113.250')
         self.assertRegex(run.err, r'blocks read 0, left out 1 ')
