@@ -64,6 +64,7 @@ static void api_write_stats(const api_query *q, json *j)
     json_pair_u64(j, "bytes", stats.bytes);
     json_pair_u64(j, "packets", stats.packets);
     json_pair_u64(j, "flows", stats.flows);
+    json_pair_u64(j, "reduced", stats.rows_reduced);
     json_close(j, '}');
     json_key(j, "cost");
     json_open(j, '{');

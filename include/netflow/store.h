@@ -290,12 +290,12 @@ typedef struct nfl_compact_opts {
  * Segments stay within a UTC day of arrival and flows in their order. A row is rewritten a few times in all. What dies in
  * the middle leaves everything as it was. Cursors go on reading what they started with; its files go when they are freed.
  *
- * Segments that are made carry sums of bytes, packets and flows by source, by destination, by either port, and by exporter,
- * interfaces, protocol and application per 5 minutes. Queries for such sums read them instead of flows. They are about a
+ * Segments that are made carry sums of bytes, packets and flows by source, by destination, and by either port per day, and by
+ * exporter, interfaces, protocol and application per 5 minutes. Queries for such sums read them instead of flows. They are about a
  * tenth of a segment, so they can be kept for years when the flows are gone: that is what `sums_before_us` does. Of such times a
  * query is answered if it asks for bytes, packets or flows by one of these groups of fields or some of them, filters nothing but
- * time, and its window takes in whole segments; by the fields of the last group it may also have buckets of a multiple of 5 minutes
- * and any window, whose ends then fall on the next 5 minutes. nfl_query_stats::rows_reduced tells what is missing in other answers.
+ * time, and its window takes in whole segments or begins and ends at midnight (UTC); buckets must be multiples of days. By the fields
+ * of the last group, buckets of multiples of 5 minutes will do, and any window, whose ends then fall on the next 5 minutes. nfl_query_stats::rows_reduced tells what is missing in other answers.
  *
  * @param   store  Store opened for writing.
  * @param   opts   Options, or NULL for defaults. Not kept; changes count from the next segment on.

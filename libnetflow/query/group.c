@@ -3,7 +3,14 @@
 #include "base/error.h"
 #include "query/fill.h"
 
-#define GROUP_BUCKET_MOST 4096u /* combinations where a change of bucket empties the array */
+#define GROUP_BUCKET_MOST 4096u /* combinations where a change of bucket empties the array, and buckets are short */
+#define GROUP_BUCKET_LONG INT64_C(3600000000)
+
+/* Most combinations that pay. */
+static uint32_t group_most(const nfl__plan *plan)
+{
+    return plan->bucketed && plan->query.bucket_us < GROUP_BUCKET_LONG ? GROUP_BUCKET_MOST : NFL__GROUP_DENSE;
+}
 
 nfl_status nfl__groups_init(nfl__groups *groups, const nfl__plan *plan, nfl__addresses *addresses, nfl__memory *memory,
                             nfl_error *err)
@@ -17,7 +24,7 @@ nfl_status nfl__groups_init(nfl__groups *groups, const nfl__plan *plan, nfl__add
     groups->targets = nfl__new(memory, 1, sizeof *groups->targets);
     if (!groups->keys || !groups->hashes || !groups->buckets || !groups->targets)
         return nfl__query_nomem(memory, NFL__SCAN_ROWS * plan->key_bytes, err);
-    nfl__coding_of_values(plan, plan->bucketed ? GROUP_BUCKET_MOST : NFL__GROUP_DENSE, &groups->by_value);
+    nfl__coding_of_values(plan, group_most(plan), &groups->by_value);
     return NFL_OK;
 }
 
@@ -81,8 +88,7 @@ nfl_status nfl__groups_block(nfl__groups *groups, const nfl__scan *scan, nfl_err
     if (group_pays_by_value(groups, scan))
         coding = groups->by_value;
     else
-        nfl__coding_of_block(groups->plan, scan,
-                             groups->plan->bucketed && most > GROUP_BUCKET_MOST ? GROUP_BUCKET_MOST : most, &coding);
+        nfl__coding_of_block(groups->plan, scan, most < group_most(groups->plan) ? most : group_most(groups->plan), &coding);
     groups->numbered = coding.combinations && group_start_dense(groups, &coding);
     return NFL_OK;
 }

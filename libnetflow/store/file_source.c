@@ -116,7 +116,10 @@ static nfl_status source_open_segment(file_source *s, const nfl__segment_entry *
  * and by their buckets. */
 static int source_takes_sums(const file_source *s, const nfl__sums_kind *kind, int whole)
 {
-    return nfl__sums_answer(kind, s->adding) && (whole || kind->bucket_us);
+    nfl_usec from_us, to_us;
+    nfl__filter_window(s->filter, &from_us, &to_us);
+    return nfl__sums_answer(kind, s->adding) &&
+           (whole || nfl__sums_cut(kind, from_us == INT64_MIN ? 0 : from_us, to_us == INT64_MAX ? 0 : to_us));
 }
 
 /* Look for sums that tell what is asked. */

@@ -12,12 +12,13 @@ enum {
 };
 
 #define MINUTES INT64_C(60000000)
+#define DAY (1440 * MINUTES)
 
 const nfl__sums_kind nfl__sums_kinds[NFL__SUMS_KINDS] = {
-    {1, "src", NFL_HAS(NFL_FIELD_SRC), 0},
-    {2, "dst", NFL_HAS(NFL_FIELD_DST), 0},
-    {3, "src_port", NFL_HAS(NFL_FIELD_SRC_PORT), 0},
-    {4, "dst_port", NFL_HAS(NFL_FIELD_DST_PORT), 0},
+    {1, "src", NFL_HAS(NFL_FIELD_SRC), DAY},
+    {2, "dst", NFL_HAS(NFL_FIELD_DST), DAY},
+    {3, "src_port", NFL_HAS(NFL_FIELD_SRC_PORT), DAY},
+    {4, "dst_port", NFL_HAS(NFL_FIELD_DST_PORT), DAY},
     {5, "exporter,in_if,out_if,proto,app",
      NFL_HAS(NFL_FIELD_EXPORTER) | NFL_HAS(NFL_FIELD_IN_IF) | NFL_HAS(NFL_FIELD_OUT_IF) | NFL_HAS(NFL_FIELD_PROTO) |
          NFL_HAS(NFL_FIELD_APP),
@@ -48,11 +49,16 @@ struct nfl__sums_builder {
     sums_groups kinds[NFL__SUMS_KINDS];
 };
 
+int nfl__sums_cut(const nfl__sums_kind *kind, nfl_usec from_us, nfl_usec to_us)
+{
+    return kind->bucket_us <= NFL__SUMS_ROUNDED_US || (from_us % kind->bucket_us == 0 && to_us % kind->bucket_us == 0);
+}
+
 int nfl__sums_answer(const nfl__sums_kind *kind, const nfl__adding *asked)
 {
     if (asked->keys & ~kind->keys)
         return 0;
-    return asked->bucket_us == 0 || (kind->bucket_us && asked->bucket_us % kind->bucket_us == 0);
+    return asked->bucket_us % kind->bucket_us == 0;
 }
 
 /* --- the block being added, as a source --- */
@@ -307,7 +313,7 @@ static void sums_flow(const sums_groups *g, const uint64_t *group, nfl_flow *flo
 static uint64_t sums_fields(const nfl__sums_kind *kind)
 {
     return kind->keys | NFL_HAS(NFL_FIELD_BYTES) | NFL_HAS(NFL_FIELD_PACKETS) | NFL_HAS(NFL_FIELD_FLOWS) |
-           (kind->bucket_us ? NFL_HAS(NFL_FIELD_FIRST) : 0);
+           NFL_HAS(NFL_FIELD_FIRST);
 }
 
 /* Room for the rows of a kind: columns of no other fields. */

@@ -1,18 +1,18 @@
 /* Sums: the flows of a segment added up beforehand by the keys that reports ask for most, so that "top sources of the day" reads
  * a row per source and segment instead of a row per flow.
  *
- * A kind of sums is a list of key fields and perhaps a bucket of time. Its rows are blocks like those of flows (segment.h), with
- * columns for the keys, `first` as the start of the bucket, and bytes, packets and flows: sums of scaled counters, absent where no
- * flow had them. Rows are sorted by key, addresses in the first column so take next to nothing beyond their dictionary.
+ * A kind of sums is a list of key fields and a bucket of time: a UTC day, or 5 minutes. Its rows are blocks like those of flows
+ * (segment.h), with columns for the keys, `first` as the start of the bucket, and bytes, packets and flows: sums of scaled
+ * counters, absent where no flow had them. Rows are sorted by bucket and key, so that ascending addresses take little.
  *
  * A query may read sums instead of a segment's flows when it asks for bytes, packets or flows by keys among those of the kind,
  * wants no other column, filters nothing but time, and its window takes in all of the segment; buckets must be multiples of the
  * kind's. The answer is the same to the last bit, for sums of sums are sums.
  *
  * Sums may also take the place of flows that are older than those are kept (nfl_compact_opts::sums_before_us): then a window may cut
- * them by their buckets, and a query that asks for something else misses them, and says how many flows.
+ * them where buckets end, and a query that asks for something else misses them, and says how many flows.
  *
- * They are made by grouping the blocks with the query engine while a segment is compacted: about 40 ns a flow for all kinds and
+ * They are made by grouping the blocks with the query engine while a segment is compacted: about 100 ns a flow for all kinds and
  * 16 MiB a kind at most; 1 to 2 bytes a flow in the file. A kind that has more than a row for four flows would not pay, and is
  * left out of that segment; queries then read the flows. Where sums are to replace the flows, no kind is left out.
  */
@@ -28,13 +28,18 @@ typedef struct nfl__sums_kind {
     uint32_t id; /* in files: never reused */
     const char *by;
     uint64_t keys; /* the same as NFL_HAS() bits */
-    nfl_usec bucket_us; /* 0 = none */
+    nfl_usec bucket_us;
 } nfl__sums_kind;
 
 extern const nfl__sums_kind nfl__sums_kinds[NFL__SUMS_KINDS];
 
 /* Can rows of this kind answer what is asked? */
 int nfl__sums_answer(const nfl__sums_kind *kind, const nfl__adding *asked);
+
+/* May a window (0 = open) cut rows of this kind? It must fall on the ends of buckets, except where these are so short that it
+ * may be rounded to them. */
+#define NFL__SUMS_ROUNDED_US INT64_C(300000000)
+int nfl__sums_cut(const nfl__sums_kind *kind, nfl_usec from_us, nfl_usec to_us);
 
 /* Adds up blocks of flows. */
 typedef struct nfl__sums_builder nfl__sums_builder;

@@ -18,7 +18,7 @@
 
 enum { FLOWS = 6000, SEGMENT = 2000, HOUR = 3600 };
 
-static const nfl_usec start_us = INT64_C(1795440000000000);
+static nfl_usec start_us = INT64_C(1795440000000000); /* 13:20 */
 
 /* Few keys, so that sums pay; every field absent now and then, some IPv6, some sampled, all times of six hours. */
 static void random_flow(test_random *random, uint32_t i, uint32_t hosts, nfl_flow *flow)
@@ -373,11 +373,43 @@ static void test_windows_cut_sums_by_their_buckets(void)
     }
     NFL_OPTS(nfl_query, sources, .group_by = "src", .from_us = start_us + (nfl_usec)HOUR * 1000000);
     free(answer(store, &sources, &stats));
-    CU_ASSERT(stats.rows_reduced > 0); /* they have no times */
+    CU_ASSERT(stats.rows_reduced > 0); /* their buckets are days */
     for (int hour = 0; hour < 5; hour++)
         free(before[hour]);
     nfl_store_free(store);
     test_remove_folder(path);
+}
+
+/* Flows that start before midnight arrive after it, in the next day's segments. */
+static void test_windows_of_days_cut_sums_by_days(void)
+{
+    static const char *const by[] = {"src", "dst", "src_port", "dst_port", "app"};
+    enum { CASES = sizeof by / sizeof *by };
+    const nfl_usec start = start_us, midnight = INT64_C(1795478400000000), day = INT64_C(86400000000);
+    char path[TEST_PATH_SIZE], *before[CASES][2];
+    nfl_query_stats stats;
+    start_us = midnight - INT64_C(3) * HOUR * 1000000;
+    nfl_store *store = make_store(path, 15, 50);
+    for (int pass = 0; pass < 2; pass++) {
+        for (int i = 0; i < CASES; i++)
+            for (int half = 0; half < 2; half++) {
+                NFL_OPTS(nfl_query, query, .group_by = by[i], .from_us = half ? midnight : midnight - day,
+                         .to_us = half ? midnight + day : midnight);
+                char *text = answer(store, &query, &stats);
+                CU_ASSERT(stats.flows > 0 && stats.rows_reduced == 0);
+                if (pass)
+                    CU_ASSERT_STRING_EQUAL(text, before[i][half]);
+                free(pass ? before[i][half] : NULL);
+                before[i][half] = text;
+            }
+        CU_ASSERT_EQUAL(reduce(store, midnight + 2 * day), NFL_DONE);
+    }
+    for (int i = 0; i < CASES; i++)
+        for (int half = 0; half < 2; half++)
+            free(before[i][half]);
+    nfl_store_free(store);
+    test_remove_folder(path);
+    start_us = start;
 }
 
 static void test_held_flows_stay(void)
@@ -523,6 +555,7 @@ NFL_SUITE("sums", {"sums answer as the flows do", test_sums_answer_as_the_flows_
           {"damaged sums are an error", test_damaged_sums_are_an_error},
           {"flows make way for their sums", test_flows_make_way_for_their_sums},
           {"windows cut sums by their buckets", test_windows_cut_sums_by_their_buckets},
+          {"windows of days cut sums by days", test_windows_of_days_cut_sums_by_days},
           {"held flows stay", test_held_flows_stay},
           {"a store of sums can be repaired", test_a_store_of_sums_can_be_repaired},
           {"failing operations lose nothing", test_failing_operations_lose_nothing},

@@ -74,9 +74,15 @@ function howToExport(context) {
         : 'Nothing has arrived so far.'}));
 }
 
-function nothingHere(context) {
+// Flows that were replaced by sums, which do not tell what was asked.
+function reducedNote(total) {
+  if (!total.reduced) return [];
+  return [el('p', {class: 'note', text: `${whole(total.reduced)} flows are not in this: only sums of them are kept.`})];
+}
+
+function nothingHere(context, total) {
   const {status, state} = context;
-  if (!status.store.flows) return howToExport(context);
+  if (!status.store.flows && !status.store.summed_flows) return howToExport(context);
   const buttons = [];
   if (state.filter) buttons.push(el('button', {type: 'button', text: 'Clear the filter', onclick: () => context.go({filter: '', offset: 0})}));
   const to = Date.parse(status.store.last) + 1000;
@@ -84,6 +90,7 @@ function nothingHere(context) {
   return el('section', {class: 'empty'},
     el('h2', {text: state.filter ? 'No flow in this window passes the filter' : 'No flows in this window'}),
     el('p', {text: `The store has ${whole(status.store.flows)} flows from ${time(status.store.first)} to ${time(status.store.last)}.`}),
+    ...reducedNote(total),
     el('p', {class: 'buttons'}, ...buttons));
 }
 
@@ -139,6 +146,7 @@ function reportPanel(report, data, context) {
     ...others.map((other) => el('th', {scope: 'col', class: 'number less', text: measures[other].title})));
   const panel = el('section', {class: 'panel', id: `report-${report.by}`, 'aria-label': `Top ${report.title.toLowerCase()}`},
     el('h2', {}, report.title, el('small', {text: `${whole(data.top.total.groups)} in all`})),
+    ...reducedNote(data.top.total),
     chart.element,
     el('div', {class: 'scroll'}, el('table', {}, el('thead', {}, head),
       el('tbody', {}, ...data.top.rows.map((row, i) => reportRow(report, row, i, data, context))))));
@@ -160,7 +168,7 @@ export const reportView = {
     return {totals: total.total, panels: reports.map((_, i) => ({total, top: rest[i], series: rest[reports.length + i]}))};
   },
   show(main, data, context) {
-    if (!data.totals.records) return replaceContent(main, nothingHere(context));
+    if (!data.totals.records) return replaceContent(main, nothingHere(context, data.totals));
     const chosen = (name) => context.state.measure === name;
     const addresses = data.panels.flatMap((panel, i) => (reports[i].by === 'app' ? [] : panel.top.rows.map((row) => row[reports[i].by]).filter(Boolean)));
     replaceContent(main,
@@ -233,7 +241,7 @@ export const flowView = {
     return {totals: data.total, ...data};
   },
   show(main, data, context) {
-    if (!data.rows.length) return replaceContent(main, nothingHere(context));
+    if (!data.rows.length) return replaceContent(main, nothingHere(context, data.totals));
     const {state, window} = context;
     const wanted = {from: window.fromText, to: window.toText, filter: state.filter, order: state.order, desc: state.desc ? 1 : 0};
     const link = (format, text) => el('a', {class: 'quiet', 'data-key': `export-${format}`, href: address('export', {format, ...wanted}), download: `flows.${format}`, text});
@@ -241,6 +249,7 @@ export const flowView = {
     replaceContent(main,
       el('div', {class: 'tools'}, pager(data, context), resolveButton(context, addresses),
         el('span', {class: 'spring'}), link('csv', 'Export CSV'), link('json', 'Export JSON')),
+      ...reducedNote(data.total),
       el('div', {class: 'panel scroll'}, el('table', {class: 'flows'},
         el('caption', {class: 'hidden', text: 'Detail flow records'}),
         el('thead', {}, el('tr', {}, ...columns.map((column) => columnHead(column, context)))),
