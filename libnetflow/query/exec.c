@@ -1,9 +1,9 @@
 #include "query/exec.h"
 
 #include "base/error.h"
-#include "query/cursor.h"
 #include "query/derive.h"
 #include "query/distinct.h"
+#include "query/exec_steps.h"
 #include "query/fill.h"
 
 #define EXEC_MEMORY (UINT64_C(128) << 20)      /* what is enough where the result is small */
@@ -203,8 +203,7 @@ static int exec_fills(const nfl__plan *plan)
     return plan->bucketed && plan->query.flags & NFL_QUERY_FILL;
 }
 
-/* All flows are in groups, or those of the first partitions are: what the result is made of. */
-static nfl_status exec_gathered(nfl_cursor *cursor, nfl_error *err)
+nfl_status nfl__exec_gathered(nfl_cursor *cursor, nfl_error *err)
 {
     const nfl__plan *plan = &cursor->plan;
     int by_total = exec_is_by_total(plan);
@@ -228,10 +227,10 @@ static nfl_status exec_narrow_or_wide(nfl_cursor *cursor, nfl_error *err)
     cursor->memory.limit -= spare;
     nfl_status status = exec_read_groups(cursor, err);
     cursor->memory.limit += spare;
-    return status == NFL_DONE ? exec_gathered(cursor, err) : status;
+    return status == NFL_DONE ? nfl__exec_gathered(cursor, err) : status;
 }
 
-static void exec_forget_groups(nfl_cursor *cursor)
+void nfl__exec_forget_groups(nfl_cursor *cursor)
 {
     nfl__groups_done(&cursor->groups);
     nfl__table_done(&cursor->totals);
@@ -248,7 +247,7 @@ static nfl_status exec_groups(nfl_cursor *cursor, nfl_error *err)
     nfl_status status;
     nfl__addresses_init(&cursor->addresses, cursor->memory.limit / 4, &cursor->memory);
     while ((status = exec_narrow_or_wide(cursor, err)) == EXEC_WIDEN) {
-        exec_forget_groups(cursor);
+        nfl__exec_forget_groups(cursor);
         nfl__plan_widen(&cursor->plan);
         NFL_TRY(nfl__scan_again(cursor->scan, UINT64_MAX, err));
     }
@@ -331,8 +330,7 @@ static nfl_status exec_sorted(nfl_cursor *cursor, nfl_error *err)
 
 /* --- The whole ---- */
 
-/* The counters outlive the scan. */
-static void exec_take_stats(nfl_cursor *cursor, const nfl__scan *scan)
+void nfl__exec_take_stats(nfl_cursor *cursor, const nfl__scan *scan)
 {
     nfl_query_stats own = cursor->stats;
     cursor->stats = scan->stats;
@@ -343,13 +341,13 @@ static void exec_take_stats(nfl_cursor *cursor, const nfl__scan *scan)
 
 static void exec_end_scan(nfl_cursor *cursor)
 {
-    exec_take_stats(cursor, cursor->scan);
+    nfl__exec_take_stats(cursor, cursor->scan);
     nfl__scan_close(cursor->scan);
     nfl__delete(&cursor->memory, cursor->scan, 1, sizeof *cursor->scan);
     cursor->scan = NULL;
 }
 
-static nfl_status exec_start(nfl_cursor *cursor, const nfl_alloc *alloc, nfl_error *err)
+nfl_status nfl__exec_start(nfl_cursor *cursor, const nfl_alloc *alloc, nfl_error *err)
 {
     const nfl__plan *plan = &cursor->plan;
     uint64_t reads = plan->grouped ? plan->reads : plan->ordered ? exec_order_reads(plan) : 0;
@@ -369,8 +367,7 @@ static nfl_status exec_start(nfl_cursor *cursor, const nfl_alloc *alloc, nfl_err
     return NFL_OK;
 }
 
-/* A cursor that has not begun. */
-static nfl_status exec_open(const nfl_query *query, const nfl_alloc *alloc, const nfl__scannable *store, nfl_cursor **out,
+nfl_status nfl__exec_open(const nfl_query *query, const nfl_alloc *alloc, const nfl__scannable *store, nfl_cursor **out,
                             nfl_error *err)
 {
     nfl__plan plan;
@@ -397,8 +394,7 @@ static nfl_status exec_open(const nfl_query *query, const nfl_alloc *alloc, cons
     return NFL_OK;
 }
 
-/* The caller's texts need not live on. */
-static void exec_forget_texts(nfl_cursor *cursor)
+void nfl__exec_forget_texts(nfl_cursor *cursor)
 {
     nfl_query *query = &cursor->plan.query;
     query->filter = query->group_by = query->columns = query->order_by = query->having = query->after = NULL;
@@ -408,194 +404,13 @@ nfl_status nfl__query_run(const nfl_query *query, const nfl_alloc *alloc, const 
                           nfl_cursor **out, nfl_error *err)
 {
     nfl_cursor *cursor;
-    NFL_TRY(exec_open(query, alloc, store, &cursor, err));
-    nfl_status status = exec_start(cursor, alloc, err);
+    NFL_TRY(nfl__exec_open(query, alloc, store, &cursor, err));
+    nfl_status status = nfl__exec_start(cursor, alloc, err);
     if (status != NFL_OK) {
         nfl_cursor_free(cursor);
         return status;
     }
-    exec_forget_texts(cursor);
+    nfl__exec_forget_texts(cursor);
     *out = cursor;
     return NFL_OK;
-}
-
-/* --- Several at once ---- */
-
-static int exec_same_text(const char *a, const char *b)
-{
-    return strcmp(a ? a : "", b ? b : "") == 0;
-}
-
-/* Do both look at the same flows, in the same way? */
-static int exec_same_flows(const nfl_query *a, const nfl_query *b)
-{
-    return a->from_us == b->from_us && a->to_us == b->to_us && exec_same_text(a->filter, b->filter) && a->now_us == b->now_us &&
-           (a->flags & NFL_QUERY_UNSCALED) == (b->flags & NFL_QUERY_UNSCALED) && a->filter_list == b->filter_list &&
-           a->filter_list_ctx == b->filter_list_ctx && a->cancel == b->cancel;
-}
-
-/* Reading together pays for groups of flows that a filter chooses; without filter, sums may answer each by itself. */
-static int exec_may_share(const nfl_cursor *cursor)
-{
-    return cursor->plan.grouped && cursor->plan.query.filter && cursor->plan.query.filter[0];
-}
-
-/* Cursors that read together; those that need more than one reading drop out. */
-typedef struct exec_sharing {
-    nfl__memory memory; /* of the reading; no budget has it */
-    nfl_cursor **cursors;
-    size_t count;
-    nfl__scan *scan;
-} exec_sharing;
-
-static int exec_is_sharing(const nfl_cursor *cursor)
-{
-    return cursor->groups.memory != NULL;
-}
-
-/* A failure of one that another reading, of its own, may mend. */
-static nfl_status exec_drop_out(nfl_cursor *cursor, nfl_status status, const nfl_error *why, nfl_error *err)
-{
-    if (status == NFL_E_LIMIT) {
-        exec_forget_groups(cursor);
-        return NFL_OK;
-    }
-    if (status != NFL_OK && err)
-        *err = *why;
-    return status;
-}
-
-static nfl_status exec_share_begin(exec_sharing *s, nfl_error *err)
-{
-    for (size_t i = 0; i < s->count; i++) {
-        nfl_cursor *cursor = s->cursors[i];
-        nfl_error why;
-        nfl__addresses_init(&cursor->addresses, cursor->memory.limit / 4, &cursor->memory);
-        nfl_status status = nfl__groups_init(&cursor->groups, &cursor->plan, &cursor->addresses, &cursor->memory, &why);
-        NFL_TRY(exec_drop_out(cursor, status, &why, err));
-    }
-    return NFL_OK;
-}
-
-typedef nfl_status exec_share_step(nfl__groups *groups, nfl__scan *scan, nfl_error *err);
-
-static nfl_status exec_share_enter(nfl__groups *groups, nfl__scan *scan, nfl_error *err)
-{
-    return nfl__groups_block(groups, scan, err);
-}
-
-static nfl_status exec_share_leave(nfl__groups *groups, nfl__scan *scan, nfl_error *err)
-{
-    return nfl__groups_flush(groups, scan, 0, err);
-}
-
-static nfl_status exec_share_end(nfl__groups *groups, nfl__scan *scan, nfl_error *err)
-{
-    return nfl__groups_flush(groups, scan, 1, err);
-}
-
-static nfl_status exec_share_each(exec_sharing *s, exec_share_step *step, nfl_error *err)
-{
-    for (size_t i = 0; i < s->count; i++) {
-        nfl_cursor *cursor = s->cursors[i];
-        nfl_error why;
-        if (exec_is_sharing(cursor))
-            NFL_TRY(exec_drop_out(cursor, step(&cursor->groups, s->scan, &why), &why, err));
-    }
-    return NFL_OK;
-}
-
-static nfl_status exec_share_read(exec_sharing *s, nfl_error *err)
-{
-    nfl_status status;
-    NFL_TRY(exec_share_begin(s, err));
-    while ((status = nfl__scan_block(s->scan, err)) == NFL_OK) {
-        NFL_TRY(exec_share_each(s, exec_share_enter, err));
-        while (nfl__scan_rows(s->scan))
-            NFL_TRY(exec_share_each(s, nfl__groups_add, err));
-        NFL_TRY(exec_share_each(s, exec_share_leave, err));
-        for (size_t i = 0; i < s->count; i++)
-            nfl__cursor_note_memory(s->cursors[i]);
-    }
-    return status == NFL_DONE ? exec_share_each(s, exec_share_end, err) : status;
-}
-
-static nfl_status exec_share_finish(exec_sharing *s, nfl_error *err)
-{
-    for (size_t i = 0; i < s->count; i++) {
-        nfl_cursor *cursor = s->cursors[i];
-        nfl_error why;
-        if (!exec_is_sharing(cursor))
-            continue;
-        NFL_TRY(exec_drop_out(cursor, exec_gathered(cursor, &why), &why, err));
-        if (!exec_is_sharing(cursor))
-            continue;
-        nfl__top_finish(&cursor->top);
-        exec_take_stats(cursor, s->scan);
-        cursor->shared = 1;
-    }
-    return NFL_OK;
-}
-
-/* Read once for all of them. */
-static nfl_status exec_share(exec_sharing *s, const nfl_alloc *alloc, nfl_error *err)
-{
-    nfl_cursor *leader = s->cursors[0];
-    uint64_t reads = 0;
-    for (size_t i = 0; i < s->count; i++)
-        reads |= s->cursors[i]->plan.reads;
-    s->scan = nfl__new(&s->memory, 1, sizeof *s->scan);
-    if (!s->scan)
-        return nfl__fail_nomem(err, sizeof *s->scan);
-    nfl_status status = nfl__scan_open(s->scan, &leader->plan, reads, alloc, &leader->store, err);
-    if (status == NFL_OK)
-        status = exec_share_read(s, err);
-    if (status == NFL_OK)
-        status = exec_share_finish(s, err);
-    nfl__scan_close(s->scan);
-    nfl__delete(&s->memory, s->scan, 1, sizeof *s->scan);
-    return status;
-}
-
-/* From cursor `at` on: with those that look at the same flows, or alone. Moves them behind it, so that *at is the next one. */
-static nfl_status exec_run_from(nfl_cursor **cursors, size_t count, size_t at, const nfl_alloc *alloc, nfl_error *err)
-{
-    exec_sharing s = {.count = 0};
-    nfl_status status = NFL_OK;
-    nfl__memory_init(&s.memory, alloc, 0);
-    s.cursors = nfl__new(&s.memory, count, sizeof *s.cursors);
-    if (!s.cursors)
-        return nfl__fail_nomem(err, count * sizeof *s.cursors);
-    for (size_t i = at; i < count; i++)
-        if (!cursors[i]->shared && exec_may_share(cursors[i]) && exec_same_flows(&cursors[at]->plan.query, &cursors[i]->plan.query))
-            s.cursors[s.count++] = cursors[i];
-    if (s.count > 1 && exec_may_share(cursors[at]))
-        status = exec_share(&s, alloc, err);
-    nfl__delete(&s.memory, s.cursors, count, sizeof *s.cursors);
-    if (status == NFL_OK && !cursors[at]->shared)
-        status = exec_start(cursors[at], alloc, err);
-    cursors[at]->shared = 1;
-    return status;
-}
-
-nfl_status nfl__query_run_all(const nfl_query *const *queries, size_t count, const nfl_alloc *alloc, const nfl__scannable *store,
-                              nfl_cursor **out, nfl_error *err)
-{
-    nfl_status status = NFL_OK;
-    for (size_t i = 0; i < count; i++)
-        out[i] = NULL;
-    for (size_t i = 0; i < count && status == NFL_OK; i++)
-        status = exec_open(queries[i], alloc, store, &out[i], err);
-    for (size_t i = 0; i < count && status == NFL_OK; i++)
-        if (!out[i]->shared)
-            status = exec_run_from(out, count, i, alloc, err);
-    for (size_t i = 0; i < count; i++) {
-        if (status == NFL_OK) {
-            exec_forget_texts(out[i]);
-            continue;
-        }
-        nfl_cursor_free(out[i]);
-        out[i] = NULL;
-    }
-    return status;
 }
