@@ -41,6 +41,8 @@ static const option_row option_rows[] = {
      "print these fields"},
     {OPTION_SERVER, 0, VALUE_TEXT, offsetof(options, server), "server", "ADDR[:PORT]",
      "name servers by comma, instead of the system's"},
+    {OPTION_PERCENTILE, 0, VALUE_COUNT, offsetof(options, percentile), "percentile", "P",
+     "tell the P-th percentile of the buckets' rates beneath the table: 95"},
     {OPTION_MEMORY, 0, VALUE_SIZE, offsetof(options, memory_bytes), "memory", "SIZE",
      "use up to so many bytes for groups and sorting: 500M, 2G"},
     {OPTION_EXPLAIN, 0, VALUE_NONE, offsetof(options, explain), "explain", NULL,

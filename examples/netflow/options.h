@@ -33,7 +33,8 @@ enum {
     OPTION_SUMS_BEFORE = 1 << 16,
     OPTION_HAVING = 1 << 17,
     OPTION_TCP = 1 << 18,
-    OPTION_MEMORY = 1 << 19
+    OPTION_MEMORY = 1 << 19,
+    OPTION_PERCENTILE = 1 << 20
 };
 
 typedef struct options {
@@ -55,6 +56,7 @@ typedef struct options {
     uint32_t wire; /* version of datagrams: 5, 9 or 10 */
     uint32_t descending;
     const char *having;
+    uint64_t percentile;
     uint64_t memory_bytes; /* of a query; 0 = the library's default */
     uint32_t explain;
     uint32_t tcp;

@@ -325,28 +325,62 @@ static nfl_status results_ask(const options *given, nfl_store *store, const nfl_
     return status;
 }
 
-int results_run(const options *given, nfl_query *queries, size_t count, int gauge)
+/* A store, and what queries to it refer to. */
+struct results_source {
+    nfl_store *store;
+    char *filter;
+    list_files known;
+};
+
+static results_source *results_begin(const options *given, nfl_query *queries, size_t count)
 {
     nfl_store *store = NULL;
     if (!store_open_to_read(given, &store))
-        return EXIT_FAILED;
-    char *filter = filter_of(given);
-    list_files known = {NULL};
+        return NULL;
+    results_source *source = tool_grow(NULL, sizeof *source);
+    *source = (results_source){.store = store, .filter = filter_of(given)};
     for (size_t i = 0; i < count; i++) {
         nfl_query *query = &queries[i];
         query->struct_size = sizeof *query;
-        query->filter = filter;
+        query->filter = source->filter;
         query->filter_list = lists_read;
-        query->filter_list_ctx = &known;
+        query->filter_list_ctx = &source->known;
         query->from_us = given->from_us;
         query->to_us = given->to_us;
         query->now_us = given->now_us;
         query->limit = given->limit;
         query->max_memory_bytes = given->memory_bytes;
     }
-    nfl_status status = results_ask(given, store, queries, count, gauge);
-    nfl_store_free(store);
-    lists_done(&known);
-    free(filter);
+    return source;
+}
+
+void results_close(results_source *source, nfl_cursor *cursor)
+{
+    nfl_cursor_free(cursor);
+    nfl_store_free(source->store);
+    lists_done(&source->known);
+    free(source->filter);
+    free(source);
+}
+
+results_source *results_open(const options *given, nfl_query *query, nfl_cursor **out)
+{
+    nfl_error err;
+    results_source *source = results_begin(given, query, 1);
+    *out = NULL;
+    if (!source || nfl_store_query(source->store, query, out, &err) >= 0)
+        return source;
+    results_complain(&err, query);
+    results_close(source, NULL);
+    return NULL;
+}
+
+int results_run(const options *given, nfl_query *queries, size_t count, int gauge)
+{
+    results_source *source = results_begin(given, queries, count);
+    if (!source)
+        return EXIT_FAILED;
+    nfl_status status = results_ask(given, source->store, queries, count, gauge);
+    results_close(source, NULL);
     return report_output(status < 0 ? EXIT_FAILED : EXIT_DONE);
 }

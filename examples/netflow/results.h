@@ -16,6 +16,11 @@ int store_open_to_read(const options *given, nfl_store **out);
 /* The arguments joined by spaces: a filter. Free it. NULL when there are none. */
 char *filter_of(const options *given);
 
+/* Ask one question and read its result oneself; NULL: a message was printed. Closing frees the cursor too. */
+typedef struct results_source results_source;
+results_source *results_open(const options *given, nfl_query *query, nfl_cursor **out);
+void results_close(results_source *source, nfl_cursor *cursor);
+
 /* Questions that are asked together, at most. */
 enum { RESULTS_QUERIES = 16 };
 

@@ -169,6 +169,20 @@ NFL_API uint64_t nfl_cursor_u64(const nfl_cursor *cursor, uint32_t column);
  */
 NFL_API NFL_MUST_USE nfl_status nfl_cursor_token(const nfl_cursor *cursor, char dst[NFL_TOKEN_SIZE], nfl_error *err);
 
+/**
+ * @brief   Percentile by nearest rank: the smallest of the values that at least so many of them do not exceed.
+ *
+ * As billing by the 95th percentile has it: of the averages of 5 minutes of a month, the highest 5 percent are dropped, and the
+ * highest of the rest counts. Buckets without traffic belong to them: see ::NFL_QUERY_FILL.
+ *
+ * @param   values     Sorted in place.
+ * @param   count      0 gives 0.
+ * @param   per_mille  1 to 1000: 950 = 95th percentile, 500 = median, 1000 = the largest. Others are brought into that range.
+ * @return  One of the values.
+ * @since 0.1
+ */
+NFL_API uint64_t nfl_percentile(uint64_t *values, size_t count, uint32_t per_mille);
+
 /** @brief Read the counters. @since 0.1 */
 NFL_API void nfl_cursor_get_stats(const nfl_cursor *cursor, nfl_query_stats *out);
 

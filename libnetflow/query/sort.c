@@ -34,6 +34,26 @@ void nfl__heap_up(void *items, size_t size, size_t at, nfl__compare compare, voi
     memcpy(base + at * size, moving, size);
 }
 
+static int sort_compare_numbers(const void *left, const void *right, void *ctx)
+{
+    uint64_t a, b;
+    (void)ctx;
+    memcpy(&a, left, sizeof a);
+    memcpy(&b, right, sizeof b);
+    return a < b ? -1 : a > b;
+}
+
+uint64_t nfl_percentile(uint64_t *values, size_t count, uint32_t per_mille)
+{
+    if (count == 0)
+        return 0;
+    per_mille = per_mille < 1 ? 1 : per_mille > 1000 ? 1000 : per_mille;
+    nfl__sort(values, count, sizeof *values, sort_compare_numbers, NULL);
+    /* rounded up, without overflow */
+    size_t rank = count / 1000 * per_mille + (count % 1000 * per_mille + 999) / 1000;
+    return values[rank - 1];
+}
+
 void nfl__sort(void *items, size_t count, size_t size, nfl__compare compare, void *ctx)
 {
     uint8_t *base = items, top[NFL__SORT_ITEM];
