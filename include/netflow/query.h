@@ -21,8 +21,8 @@ extern "C" {
  *  last flow); of every group that is returned. At most 1048576 buckets. */
 #define NFL_QUERY_FILL 0x4u
 
-/** Bytes of a token of nfl_cursor_token(), NUL included. */
-#define NFL_TOKEN_SIZE 88
+/** Most bytes of a token of nfl_cursor_token(), NUL included. */
+#define NFL_TOKEN_SIZE 512
 
 /**
  * A question to a store.
@@ -42,7 +42,7 @@ extern "C" {
  * flow counts in the bucket of its start. Buckets without flows have no row, unless ::NFL_QUERY_FILL.
  *
  * Rows are ordered by `order_by`, which need not be among the columns; rows without a value come last;
- * equal rows are ordered by their grouping fields, records by arrival. With buckets, `order_by` orders the
+ * equal rows are ordered by their grouping fields, records by time of arrival. With buckets, `order_by` orders the
  * groups within each, and `order_by` "time" puts the newest bucket first unless ascending.
  *
  * Results are exact. Sums stop at 2^64 - 1.
@@ -155,16 +155,18 @@ NFL_API uint64_t nfl_cursor_u64(const nfl_cursor *cursor, uint32_t column);
  * @brief   Where the row stands that nfl_cursor_next() returned last: a token with which a query of the same words
  *          (nfl_query::after) goes on behind it.
  *
- * It names the row by its value of the ordering column, and its number among rows with the same value; so it stays good when flows
- * arrive, segments are merged, or the process ends. Rows whose place in the order is behind it are returned, others are not: flows
- * that arrive later are seen if they sort behind it, and nothing is returned twice that did not change. Groups move when flows
- * arrive in their window; ask for a window that is over.
+ * It names the row by its value of the ordering column and, among rows with the same value, by its grouping fields or its time of
+ * arrival; so it stays good when flows arrive or are dropped, segments are merged, or the process ends. Rows that sort behind it are
+ * returned, others are not: flows that arrive later are seen if they sort behind it, and nothing is returned twice that did not
+ * change. Groups change when flows arrive in their window, and relative times in a filter are another window each time; ask for a
+ * window that is over. nfl_query::offset counts from the token on.
  *
  * @param   cursor  Cursor on a row or behind its last one, of an ordered query without buckets.
  * @param   dst     Room for ::NFL_TOKEN_SIZE bytes. NUL-terminated, printable, of letters and digits.
  * @param[out] err  Detail on failure; may be NULL.
  * @retval  NFL_OK       *dst is set.
  * @retval  NFL_E_STATE  No row was returned, or the query has no order, or has buckets.
+ * @retval  NFL_E_LIMIT  There are too many grouping fields for a token.
  * @since 0.1
  */
 NFL_API NFL_MUST_USE nfl_status nfl_cursor_token(const nfl_cursor *cursor, char dst[NFL_TOKEN_SIZE], nfl_error *err);

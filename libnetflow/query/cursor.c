@@ -261,8 +261,7 @@ nfl_status nfl_cursor_token(const nfl_cursor *cursor, char dst[NFL_TOKEN_SIZE], 
     if (!cursor->plan.ordered || cursor->plan.bucketed)
         return nfl__fail(err, NFL_E_STATE, NFL_NO_OFFSET, "rows of a query %s have no token",
                          cursor->plan.bucketed ? "with buckets" : "without order");
-    nfl__page_token(&cursor->page, &cursor->top, cursor->at - 1, dst);
-    return NFL_OK;
+    return nfl__page_token(&cursor->page, &cursor->top, cursor->at - 1, dst, err);
 }
 
 void nfl_cursor_get_stats(const nfl_cursor *cursor, nfl_query_stats *out)

@@ -46,7 +46,7 @@ static nfl_status exec_read_groups(nfl_cursor *cursor, nfl_error *err)
 
 static nfl__item exec_item(const nfl_cursor *cursor, uint64_t *group)
 {
-    nfl__item item = {{0, 0}, 0, group, 0};
+    nfl__item item = {.row = group};
     if (cursor->plan.ordered)
         item.absent = !nfl__cursor_order_key(&cursor->plan, &cursor->addresses, group, &item.order);
     return item;
@@ -67,7 +67,7 @@ static nfl_status exec_offer_group(nfl_cursor *cursor, nfl__top *top, uint64_t *
 static int exec_takes(nfl_cursor *cursor, uint64_t *group)
 {
     nfl__item item = exec_item(cursor, group);
-    int taken = nfl__page_has(&cursor->page, &cursor->plan, &item) && exec_having(cursor, group);
+    int taken = nfl__page_has(&cursor->page, &cursor->plan, &cursor->addresses, &item) && exec_having(cursor, group);
     cursor->stats.groups -= !taken;
     return taken;
 }
@@ -303,6 +303,19 @@ static nfl_status exec_keep_record(nfl_cursor *cursor, nfl__item *item, uint32_t
     return nfl__top_add(top, item, err);
 }
 
+/* Where a row of the scan stands; NFL_DONE = behind all that are kept. Its arrival matters where the ordering column leaves it open. */
+static nfl_status exec_place_record(nfl_cursor *cursor, uint32_t row, nfl__item *item, nfl_error *err)
+{
+    const nfl__plan *plan = &cursor->plan;
+    const nfl__top *top = &cursor->top;
+    exec_record_order(cursor->scan, plan, row, item);
+    if (!cursor->page.begins && nfl__top_is_full(top) && nfl__top_compare_order(plan, item, &top->items[0]) > 0)
+        return NFL_DONE;
+    NFL_TRY(nfl__source_need(cursor->scan->source, NFL_HAS(NFL_FIELD_RECEIVED), err));
+    item->received_us = (nfl_usec)nfl__column_u64(nfl__scan_column(cursor->scan, NFL_FIELD_RECEIVED), row);
+    return NFL_OK;
+}
+
 static nfl_status exec_sorted(nfl_cursor *cursor, nfl_error *err)
 {
     nfl__scan *scan = cursor->scan;
@@ -313,9 +326,12 @@ static nfl_status exec_sorted(nfl_cursor *cursor, nfl_error *err)
     while ((status = nfl__scan_block(scan, err)) == NFL_OK) {
         while (nfl__scan_rows(scan)) {
             for (uint32_t i = 0; i < scan->count; i++) {
-                nfl__item item = {{0, 0}, sequence++, NULL, 0};
-                exec_record_order(scan, &cursor->plan, scan->rows[i], &item);
-                if (!nfl__page_has(&cursor->page, &cursor->plan, &item))
+                nfl__item item = {.sequence = sequence++};
+                nfl_status placed = exec_place_record(cursor, scan->rows[i], &item, err);
+                if (placed == NFL_DONE)
+                    continue;
+                NFL_TRY(placed);
+                if (!nfl__page_has(&cursor->page, &cursor->plan, &cursor->addresses, &item))
                     cursor->passed_over++;
                 else if (nfl__top_accepts(&cursor->top, &item))
                     NFL_TRY(exec_keep_record(cursor, &item, scan->rows[i], err));

@@ -279,6 +279,7 @@ static nfl_status plan_set_order(nfl__plan *plan, const char *field_name, nfl_er
     plan->ordered = row->field != NFL_FIELD_TIME;
     plan->newest_first = row->field == NFL_FIELD_TIME && !(plan->query.flags & NFL_QUERY_ASCENDING);
     plan->order = distinct ? plan_distinct(plan, row) : plan_output(plan, row);
+    plan->reads |= plan->grouped ? 0 : NFL_HAS(NFL_FIELD_RECEIVED); /* the order of records that are alike */
     return NFL_OK;
 }
 

@@ -30,6 +30,8 @@ static int top_compare(const void *left, const void *right, void *ctx)
     if (plan->grouped)
         return nfl__pack_compare(plan, top->addresses, nfl__group_key_bytes(plan, a->row),
                                  nfl__group_key_bytes(plan, b->row), top->key_at);
+    if (a->received_us != b->received_us)
+        return a->received_us < b->received_us ? -1 : 1;
     return a->sequence < b->sequence ? -1 : a->sequence > b->sequence;
 }
 

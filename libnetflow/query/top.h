@@ -1,6 +1,6 @@
 /* Result rows in order: all of them, or the first N kept in a heap while they come by.
  *
- * Order: bucket, then the ordering column (absent last), then key bytes (groups) or arrival (records). It
+ * Order: bucket, then the ordering column (absent last), then key bytes (groups), or time and order of arrival (records). It
  * is total, so that results are the same however the rows came in.
  */
 #ifndef NFL_QUERY_TOP_H
@@ -13,6 +13,7 @@
 typedef struct nfl__item {
     nfl__key order;
     uint64_t sequence; /* of arrival, for records */
+    nfl_usec received_us; /* records: their arrival, as long as it decides about their place */
     uint64_t *row;
     uint32_t absent; /* 1: has no value to order by */
 } nfl__item;

@@ -429,6 +429,17 @@ class Others(Case):
         self.assertEqual(self.good('verify', '-s', store, '--format', 'json').json()[0]['result'], 'good')
         self.assertEqual(self.good('repair', '-s', store, '--format', 'json').json()[0]['result'], 'was good')
 
+    def test_percentile(self):
+        table = self.good('series', '-s', self.store, '--bucket', '5m', '--percentile', '95').out
+        rows = self.good('series', '-s', self.store, '--bucket', '5m', '--format', 'json').json()
+        ranked = sorted(int(row['bytes']) for row in rows)
+        expected = ranked[-(-95 * len(ranked) // 100) - 1] * 8 / 300
+        said, unit, buckets = re.search(r'percentile 95: ([\d.]+) ?([kMG]?)bit/s \(of (\d+) buckets', table).groups()
+        self.assertEqual(int(buckets), len(rows))
+        self.assertAlmostEqual(float(said) * {'': 1, 'k': 1e3, 'M': 1e6, 'G': 1e9}[unit] / expected, 1, delta=0.06)
+        for wrong in (['--percentile', '0'], ['--percentile', '101'], ['--percentile', '95', '--by', 'src']):
+            self.assertEqual(Run('series', '-s', self.store, '--bucket', '5m', *wrong).status, 2)
+
     def test_memory_is_limited(self):
         top = self.good('top', '-s', self.store, '--by', 'src,dst', '--memory', '500M', '--format', 'csv').out
         self.assertEqual(self.good('top', '-s', self.store, '--by', 'src,dst', '--format', 'csv').out, top)

@@ -23,6 +23,7 @@ typedef struct row {
     nfl_value keys[COLUMNS];
     nfl_value order;
     nfl_usec bucket;
+    nfl_usec received;
     size_t sequence;
     uint64_t words[NFL_FIELD_STORED_COUNT]; /* sums, least, largest */
     nfl_ip addresses[NFL_FIELD_STORED_COUNT];
@@ -222,7 +223,11 @@ static int compare_ranks(const row *a, const row *b)
         if (order)
             return ascending ? order : -order;
     }
-    return sorting->grouped ? compare_keys(a, b) : a->sequence < b->sequence ? -1 : a->sequence > b->sequence;
+    if (sorting->grouped)
+        return compare_keys(a, b);
+    if (sorting->ordered && a->received != b->received)
+        return a->received < b->received ? -1 : 1;
+    return a->sequence < b->sequence ? -1 : a->sequence > b->sequence;
 }
 
 static int compare_rows(const void *left, const void *right)
@@ -345,6 +350,7 @@ static void add_flow(test_case *t, const nfl_flow *flow, size_t sequence)
         return;
     }
     made.sequence = sequence;
+    made.received = flow->received_us;
     for (unsigned i = 0; i < t->output_count; i++)
         made.columns[i] = get(flow, t->outputs[i]);
     made.order = get(flow, t->order);

@@ -8,6 +8,7 @@
 #include "support.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #define MINUTE INT64_C(60000000)
 
@@ -145,7 +146,41 @@ static void test_buckets_round_down(void)
         CU_ASSERT_EQUAL(nfl__bucket_start(cases[i].time, cases[i].length), cases[i].start);
 }
 
+/* The definition: the smallest value that at least so many per mille do not exceed. */
+static uint64_t percentile_plainly(const uint64_t *values, size_t count, uint32_t per_mille)
+{
+    uint64_t best = UINT64_MAX;
+    for (size_t i = 0; i < count; i++) {
+        size_t not_above = 0;
+        for (size_t j = 0; j < count; j++)
+            not_above += values[j] <= values[i];
+        if (not_above * 1000 >= per_mille * count && values[i] < best)
+            best = values[i];
+    }
+    return best;
+}
+
+static void test_percentiles_are_by_nearest_rank(void)
+{
+    test_random random = {7};
+    for (size_t count = 1; count < 130; count++) {
+        uint64_t values[130], sorted[130];
+        for (size_t i = 0; i < count; i++)
+            values[i] = test_below(&random, 60);
+        static const uint32_t marks[] = {1, 10, 500, 900, 949, 950, 951, 999, 1000};
+        for (size_t m = 0; m < sizeof marks / sizeof *marks; m++) {
+            memcpy(sorted, values, sizeof sorted);
+            CU_ASSERT_EQUAL(nfl_percentile(sorted, count, marks[m]), percentile_plainly(values, count, marks[m]));
+        }
+        memcpy(sorted, values, sizeof sorted);
+        CU_ASSERT_EQUAL(nfl_percentile(sorted, count, 0), percentile_plainly(values, count, 1));
+        CU_ASSERT_EQUAL(nfl_percentile(sorted, count, 5000), percentile_plainly(values, count, 1000));
+    }
+    CU_ASSERT_EQUAL(nfl_percentile(NULL, 0, 950), 0);
+}
+
 NFL_SUITE("fill", {"every bucket has a row", test_every_bucket_has_a_row},
           {"too many buckets are refused", test_too_many_buckets_are_refused},
           {"conditions that make no sense are refused", test_conditions_that_make_no_sense_are_refused},
+          {"percentiles are by nearest rank", test_percentiles_are_by_nearest_rank},
           {"buckets round down", test_buckets_round_down})

@@ -35,6 +35,19 @@ static void append(nfl_store *store, uint32_t from, uint32_t to, uint64_t bytes_
     CU_ASSERT_EQUAL(nfl_store_sync(store, NFL_SYNC_SEAL, NULL), NFL_OK);
 }
 
+/* Flows that differ in number and arrival only. */
+static void append_alike(nfl_store *store, uint32_t from, uint32_t to)
+{
+    for (uint32_t i = from; i < to; i++) {
+        nfl_flow numbered, flow = {.struct_size = sizeof flow, .bytes = 100, .flows = 1, .in_if = i};
+        test_numbered_flow(i, &numbered);
+        flow.received_us = flow.first_us = numbered.received_us;
+        flow.present = NFL_HAS(NFL_FIELD_BYTES) | NFL_HAS(NFL_FIELD_IN_IF);
+        CU_ASSERT_EQUAL(nfl_store_append(store, &flow, 1, sizeof flow, NULL), NFL_OK);
+    }
+    CU_ASSERT_EQUAL(nfl_store_sync(store, NFL_SYNC_SEAL, NULL), NFL_OK);
+}
+
 /* in_if of each row of a page, and its token. */
 static size_t read_page(nfl_store *store, const nfl_query *query, uint64_t *numbers, char token[NFL_TOKEN_SIZE])
 {
@@ -84,6 +97,45 @@ static void test_pages_stay_while_flows_arrive_and_segments_are_merged(void)
     CU_ASSERT_EQUAL(memcmp(pages, whole, sizeof whole), 0);
     nfl_store_free(store);
     test_remove_folder(path);
+}
+
+/* Rows that have gone, and groups that have come, move no others: all of the rest come once. */
+static void test_what_comes_and_goes_moves_no_others(void)
+{
+    enum { HOSTS = 40, LOT = 10 };
+    char path[TEST_PATH_SIZE], token[NFL_TOKEN_SIZE], after[NFL_TOKEN_SIZE];
+    for (int grouped = 0; grouped < 2; grouped++) {
+        uint64_t seen[4 * HOSTS] = {0}, page[LOT];
+        NFL_OPTS(nfl_query, query, .columns = grouped ? "packets" : "in_if", .group_by = grouped ? "in_if" : NULL,
+                 .order_by = "bytes", .limit = 7);
+        size_t n;
+        int pages = 0;
+        test_make_folder(path);
+        nfl_store *store = open_store(path, NFL_STORE_CREATE);
+        for (uint32_t i = 0; i < HOSTS; i += LOT)
+            append_alike(store, i + HOSTS, i + HOSTS + LOT);
+        while ((n = read_page(store, &query, page, token)) > 0) {
+            for (size_t i = 0; i < n; i++)
+                seen[page[i]]++;
+            query.after = memcpy(after, token, sizeof after);
+            if (pages++ > 0)
+                continue;
+            if (!grouped) { /* the first segment goes ... */
+                nfl_flow first;
+                test_numbered_flow(HOSTS + LOT, &first);
+                CU_ASSERT_EQUAL(nfl_store_expire(store, first.received_us, NULL), NFL_OK);
+            }
+            append_alike(store, 0, 5); /* ... and some come, before and behind the others */
+            append_alike(store, 3 * HOSTS, 3 * HOSTS + 5);
+        }
+        CU_ASSERT(pages > 4);
+        for (uint32_t i = HOSTS + LOT; i < 2 * HOSTS; i++)
+            CU_ASSERT_EQUAL(seen[i], 1);
+        for (uint32_t i = 0; i < HOSTS + LOT; i++)
+            CU_ASSERT(seen[i] <= 1);
+        nfl_store_free(store);
+        test_remove_folder(path);
+    }
 }
 
 static nfl_status ask(nfl_store *store, const nfl_query *query, nfl_error *err)
@@ -150,5 +202,6 @@ static void test_rows_without_place_have_no_token(void)
 
 NFL_SUITE("page",
           {"pages stay while flows arrive and segments are merged", test_pages_stay_while_flows_arrive_and_segments_are_merged},
+          {"what comes and goes moves no others", test_what_comes_and_goes_moves_no_others},
           {"tokens that are none are refused", test_tokens_that_are_none_are_refused},
           {"rows without place have no token", test_rows_without_place_have_no_token})
