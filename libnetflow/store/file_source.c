@@ -122,7 +122,15 @@ static int source_takes_sums(const file_source *s, const nfl__sums_kind *kind, i
            (whole || nfl__sums_cut(kind, from_us == INT64_MIN ? 0 : from_us, to_us == INT64_MAX ? 0 : to_us));
 }
 
-/* Look for sums that tell what is asked. */
+static uint64_t source_sum_rows(const file_source *s, const nfl__segment_sums *sums)
+{
+    uint64_t rows = 0;
+    for (uint32_t i = 0; i < sums->count; i++)
+        rows += s->segment.sum_blocks[sums->first + i].rows;
+    return rows;
+}
+
+/* Look for the fewest sums that tell what is asked. */
 static nfl_status source_use_sums(file_source *s, const nfl__segment_entry *entry, nfl_error *err)
 {
     int whole = s->adding && nfl__filter_takes_all(s->filter, entry->extent.first_min, entry->extent.first_max);
@@ -131,10 +139,12 @@ static nfl_status source_use_sums(file_source *s, const nfl__segment_entry *entr
     if (!whole && !cut)
         return NFL_OK;
     NFL_TRY(nfl__segment_read_sums(&s->segment, err));
-    for (uint32_t i = 0; i < s->segment.sum_kind_count && s->end_sum == 0; i++) {
+    uint64_t fewest = UINT64_MAX;
+    for (uint32_t i = 0; i < s->segment.sum_kind_count; i++) {
         const nfl__segment_sums *sums = &s->segment.sum_kinds[i];
-        if (!source_takes_sums(s, sums->kind, whole))
+        if (!source_takes_sums(s, sums->kind, whole) || source_sum_rows(s, sums) >= fewest)
             continue;
+        fewest = source_sum_rows(s, sums);
         s->next_sum = sums->first;
         s->end_sum = sums->first + sums->count;
         s->sums = whole ? NFL__SUMS_WHOLE : NFL__SUMS_CUT;
