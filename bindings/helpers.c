@@ -276,6 +276,12 @@ nfl_status binding_list(void *ctx, const char *name, const char **text, size_t *
     return NFL_E_NOT_FOUND;
 }
 
+char *binding_cursor_token(nfl_cursor *cursor, nfl_error *err)
+{
+    char token[NFL_TOKEN_SIZE];
+    return nfl_cursor_token(cursor, token, err) < 0 ? NULL : strdup(token);
+}
+
 const char *binding_cursor_name(const nfl_cursor *cursor, uint32_t column)
 {
     nfl_column_info info = {.struct_size = sizeof info};

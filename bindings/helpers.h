@@ -36,6 +36,8 @@ nfl_status binding_store_hold(nfl_store *store, const char *name, nfl_usec from_
 uint64_t binding_store_count(nfl_store *store, nfl_error *err);
 /* An nfl_filter_list. Its context is a text with all lists, each behind a line "@name"; NULL: there are none. */
 nfl_status binding_list(void *ctx, const char *name, const char **text, size_t *len, nfl_error *err);
+/* To be freed. */
+char *binding_cursor_token(nfl_cursor *cursor, nfl_error *err);
 const char *binding_cursor_name(const nfl_cursor *cursor, uint32_t column);
 uint64_t binding_cursor_matched(const nfl_cursor *cursor);
 

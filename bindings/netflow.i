@@ -98,6 +98,7 @@ typedef struct nfl_filter {} nfl_filter;
 
 /* ---- Store and Cursor ---- */
 %rename(Cursor) nfl_cursor;
+%newobject nfl_cursor::_token;
 typedef struct nfl_cursor {} nfl_cursor;
 %extend nfl_cursor {
     ~nfl_cursor() { nfl_cursor_free($self); }
@@ -105,6 +106,8 @@ typedef struct nfl_cursor {} nfl_cursor;
     uint32_t _width(void) { return nfl_cursor_columns($self); }
     const char *_name(uint32_t column) { return binding_cursor_name($self, column); }
     nfl_value _value(uint32_t column) { nfl_value v = {.struct_size = sizeof v}; nfl_cursor_get($self, column, &v); return v; }
+    /* Where the row stands that was read last: for `after` of the next page. */
+    char *_token(nfl_error *err) { return binding_cursor_token($self, err); }
     /* Flow records that passed window and filter; complete after the last row. */
     uint64_t matched(void) { return binding_cursor_matched($self); }
 }
@@ -141,10 +144,12 @@ typedef struct nfl_store {} nfl_store;
     uint64_t count(nfl_error *err) { return binding_store_count($self, err); }
     nfl_cursor *_query(const char *filter, const char *group_by, const char *columns, const char *order_by,
                        nfl_usec from_us, nfl_usec to_us, nfl_usec bucket_us, uint64_t limit, uint64_t offset,
-                       bool ascending, nfl_usec now_us, const char *lists, nfl_error *err) {
+                       bool ascending, nfl_usec now_us, const char *lists, const char *having, bool fill, const char *after,
+                       nfl_error *err) {
         NFL_OPTS(nfl_query, query, .filter = filter, .group_by = group_by, .columns = columns, .order_by = order_by,
                  .from_us = from_us, .to_us = to_us, .bucket_us = bucket_us, .limit = limit, .offset = offset,
-                 .flags = ascending ? NFL_QUERY_ASCENDING : 0, .now_us = now_us,
+                 .flags = (ascending ? NFL_QUERY_ASCENDING : 0) | (fill ? NFL_QUERY_FILL : 0), .now_us = now_us,
+                 .having = having, .after = after,
                  .filter_list = binding_list, .filter_list_ctx = (void *)(uintptr_t)lists);
         nfl_cursor *cursor = NULL;
         return nfl_store_query($self, &query, &cursor, err) < 0 ? NULL : cursor;

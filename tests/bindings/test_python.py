@@ -165,6 +165,30 @@ class Stores(unittest.TestCase):
             self.assertEqual(everything, sorted(everything, reverse=True))
             page = [r['bytes'] for r in store.query('proto tcp', order_by='bytes', columns='bytes', limit=5, offset=5)]
             self.assertEqual(page, everything[5:10])
+            paged, after = [], None
+            while True:
+                result = store.query('proto tcp', order_by='bytes', columns='bytes', limit=7, after=after)
+                rows = [r['bytes'] for r in result]
+                if not rows:
+                    break
+                paged += rows
+                after = result.token
+            self.assertEqual(paged, everything)
+            with self.assertRaises(netflow.Error):
+                store.query('proto udp', order_by='bytes', columns='bytes', limit=7, after=after)
+
+    def test_groups_have_conditions_and_buckets_without_flows(self):
+        self.fill()
+        with netflow.Store(self.path, read_only=True) as store:
+            groups = {r['src']: r['flows'] for r in store.query(group_by='src')}
+            many = {r['src']: r['flows'] for r in store.query(group_by='src', having='flows > 10')}
+            self.assertEqual(many, {src: flows for src, flows in groups.items() if flows > 10})
+            self.assertTrue(0 < len(many) < len(groups))
+            tenth = datetime.timedelta(milliseconds=100)
+            some = store.query(bucket=tenth, columns='flows').columns()
+            every = store.query(bucket=tenth, columns='flows', fill=True).columns()
+            self.assertGreater(len(every['time']), len(some['time']))
+            self.assertEqual(sum(every['flows']), sum(some['flows']))
 
     def test_columns_are_lists_for_data_frames(self):
         self.fill()
