@@ -85,6 +85,9 @@ nfl_status nfl__groups_block(nfl__groups *groups, const nfl__scan *scan, nfl_err
         groups->numbered = 1;
         return NFL_OK;
     }
+    groups->numbered = 0;
+    if (scan->source->sums) /* most keys have one row: numbers would be a detour */
+        return NFL_OK;
     if (group_pays_by_value(groups, scan))
         coding = groups->by_value;
     else
