@@ -20,7 +20,7 @@ static const command commands[] = {
      0, 0, OPTIONS_ANY_NUMBER, command_flows, NULL},
     {"series", "[FILTER]",
      "Traffic over time. With --by: of each of the N heaviest groups (5 unless -n says otherwise).",
-     OPTIONS_WINDOW | OPTION_BUCKET | OPTION_BY | OPTION_COLUMNS | OPTION_ORDER | OPTION_LIMIT | OPTION_HAVING | OPTION_PERCENTILE | OPTION_MEMORY | OPTION_EXPLAIN,
+     OPTIONS_WINDOW | OPTION_BUCKET | OPTION_BY | OPTION_COLUMNS | OPTION_ORDER | OPTION_LIMIT | OPTION_HAVING | OPTION_SPREAD | OPTION_PERCENTILE | OPTION_MEMORY | OPTION_EXPLAIN,
      OPTION_STORE | OPTION_BUCKET, 5, 0, OPTIONS_ANY_NUMBER, command_series, NULL},
     {"scan", "[FILE...]", "Findings of the detectors, in a store or in captures.", OPTIONS_WINDOW, 0, 0, 0,
      OPTIONS_ANY_NUMBER, command_scan, NULL},

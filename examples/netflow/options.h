@@ -34,7 +34,8 @@ enum {
     OPTION_HAVING = 1 << 17,
     OPTION_TCP = 1 << 18,
     OPTION_MEMORY = 1 << 19,
-    OPTION_PERCENTILE = 1 << 20
+    OPTION_PERCENTILE = 1 << 20,
+    OPTION_SPREAD = 1 << 21
 };
 
 typedef struct options {
@@ -58,6 +59,7 @@ typedef struct options {
     const char *having;
     uint64_t percentile;
     uint64_t memory_bytes; /* of a query; 0 = the library's default */
+    uint32_t spread;
     uint32_t explain;
     uint32_t tcp;
     uint32_t given; /* OPTION_* bits */

@@ -11,7 +11,7 @@
 static nfl_query series_query(const options *given)
 {
     return (nfl_query){.group_by = given->by, .columns = given->columns, .order_by = given->order, .bucket_us = given->bucket_us,
-                       .having = given->having, .flags = NFL_QUERY_FILL};
+                       .having = given->having, .flags = NFL_QUERY_FILL | (given->spread ? NFL_QUERY_SPREAD : 0)};
 }
 
 static uint64_t *series_values(nfl_cursor *cursor, size_t *count, nfl_status *status, nfl_error *err)

@@ -198,13 +198,14 @@ static int api_set_bucket(api_query *q, const api_request *request, api_reply *r
 static void api_series(const api *a, const api_request *request, api_reply *reply)
 {
     api_query q = {0};
-    uint64_t limit, fill;
+    uint64_t limit, fill, spread;
     if (api_get_number(request, reply, "n", 5, API_SERIES_MAX, &limit) && api_get_number(request, reply, "fill", 0, 1, &fill) &&
+        api_get_number(request, reply, "spread", 0, 1, &spread) &&
         api_query_open(&q, a, request, reply, api_page_patience) && api_set_bucket(&q, request, reply)) {
         q.query.group_by = api_get(request, "by");
         q.query.order_by = q.query.group_by ? api_get(request, "order") : "time";
         q.query.limit = q.query.group_by ? limit : 0;
-        q.query.flags = (q.query.group_by ? 0 : NFL_QUERY_ASCENDING) | (fill ? NFL_QUERY_FILL : 0);
+        q.query.flags = (q.query.group_by ? 0 : NFL_QUERY_ASCENDING) | (fill ? NFL_QUERY_FILL : 0) | (spread ? NFL_QUERY_SPREAD : 0);
         q.query.having = api_get(request, "having");
         json_open(&reply->body, '{');
         json_pair_text(&reply->body, "by", q.query.group_by);
@@ -367,7 +368,7 @@ static const struct {
 } api_routes[] = {
     {"/api/top", api_top, " by n from to order filter having after "},
     {"/api/flows", api_flows, " filter from to order desc n offset after "},
-    {"/api/series", api_series, " bucket by n from to order filter having fill "},
+    {"/api/series", api_series, " bucket by n from to order filter having fill spread "},
     {"/api/export", api_export, " format filter from to order desc n "},
     {"/api/findings", api_findings, " from to n "},
     {"/api/status", api_state, " "},

@@ -20,6 +20,10 @@ extern "C" {
 /** With buckets: those without flows have rows too, of zeros, from the beginning of the window (or the first flow) to its end (or the
  *  last flow); of every group that is returned. At most 1048576 buckets. */
 #define NFL_QUERY_FILL 0x4u
+/** With buckets: bytes, packets and other counters of a flow are spread evenly over the buckets that its time from first to last
+ *  packet covers, and the parts add up to the whole; `flows` counts in the bucket of the start. With a window, flows that overlap it
+ *  count, each with its part in it; nfl_query_stats has the flows' whole sums. A flow may cover 4096 buckets (::NFL_E_LIMIT). */
+#define NFL_QUERY_SPREAD 0x8u
 
 /** Most bytes of a token of nfl_cursor_token(), NUL included. */
 #define NFL_TOKEN_SIZE 512
@@ -39,7 +43,7 @@ extern "C" {
  * combinations are held in memory meanwhile (::NFL_E_LIMIT beyond `max_memory_bytes`).
  *
  * With `bucket_us` there is a first column `time` and one row per bucket (and group), ordered by time; a
- * flow counts in the bucket of its start. Buckets without flows have no row, unless ::NFL_QUERY_FILL.
+ * flow counts in the bucket of its start, unless ::NFL_QUERY_SPREAD. Buckets without flows have no row, unless ::NFL_QUERY_FILL.
  *
  * Rows are ordered by `order_by`, which need not be among the columns; rows without a value come last;
  * equal rows are ordered by their grouping fields, records by time of arrival. With buckets, `order_by` orders the

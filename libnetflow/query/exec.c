@@ -222,7 +222,7 @@ static nfl_status exec_narrow_or_wide(nfl_cursor *cursor, nfl_error *err)
     const nfl__plan *plan = &cursor->plan;
     NFL_TRY(nfl__groups_init(&cursor->groups, plan, &cursor->addresses, &cursor->memory, err));
     cursor->groups.table.partitioned =
-        !exec_is_by_total(plan) && !exec_fills(plan) && !plan->counts_distinct && plan->query.limit > 0;
+        !exec_is_by_total(plan) && !exec_fills(plan) && !plan->counts_distinct && !plan->spread && plan->query.limit > 0;
     size_t spare = cursor->groups.table.partitioned ? exec_spare(cursor) : 0;
     cursor->memory.limit -= spare;
     nfl_status status = exec_read_groups(cursor, err);

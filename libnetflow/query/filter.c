@@ -27,24 +27,48 @@ void nfl_filter_free(nfl_filter *filter)
     nfl__delete(&memory, filter, 1, sizeof *filter);
 }
 
-/* Put `first` in from_us .. to_us - 1 before the tree. */
-static nfl_status filter_add_window(nfl_filter *filter, nfl_usec from_us, nfl_usec to_us, nfl_error *err)
+/* field >= from_us and < to_us; 0 = open. */
+static nfl_status filter_add_times(nfl_filter *filter, uint32_t field, nfl_usec from_us, nfl_usec to_us, uint32_t *node,
+                                   nfl_error *err)
 {
-    filter->from_us = from_us;
-    filter->to_us = to_us;
-    if (from_us == 0 && to_us == 0)
-        return NFL_OK;
-    nfl__range window = {nfl__key_time(from_us ? from_us : INT64_MIN),
-                         nfl__key_time(to_us ? to_us - 1 : INT64_MAX)};
+    nfl__range times = {nfl__key_time(from_us ? from_us : INT64_MIN), nfl__key_time(to_us ? to_us - 1 : INT64_MAX)};
     nfl__filter_leaf leaf = {0};
     leaf.test = NFL__TEST_RANGES;
     leaf.range_at = (uint32_t)filter->range_count;
-    leaf.range_count = nfl__key_compare(window.first, window.last) <= 0;
-    uint32_t node;
+    leaf.range_count = nfl__key_compare(times.first, times.last) <= 0;
     filter->max_nodes += 4; /* ours, not the caller's */
     filter->max_values += 1;
-    NFL_TRY(nfl__filter_add_range(filter, &window, err));
-    NFL_TRY(nfl__filter_add_leaf(filter, NFL_FIELD_FIRST, &leaf, 1, &node, err));
+    NFL_TRY(nfl__filter_add_range(filter, &times, err));
+    return nfl__filter_add_leaf(filter, field, &leaf, 1, node, err);
+}
+
+/* Flows that overlap the window: (first >= from or last >= from) and first < to. */
+static nfl_status filter_add_overlap(nfl_filter *filter, nfl_usec from_us, nfl_usec to_us, uint32_t *node, nfl_error *err)
+{
+    uint32_t starts, ends, before;
+    NFL_TRY(filter_add_times(filter, NFL_FIELD_FIRST, 0, to_us, &before, err));
+    *node = before;
+    if (!from_us)
+        return NFL_OK;
+    NFL_TRY(filter_add_times(filter, NFL_FIELD_FIRST, from_us, 0, &starts, err));
+    NFL_TRY(filter_add_times(filter, NFL_FIELD_LAST, from_us, 0, &ends, err));
+    filter->nodes[starts].sibling = ends;
+    NFL_TRY(nfl__filter_add_node(filter, NFL__NODE_OR, starts, node, err));
+    filter->nodes[*node].sibling = before;
+    return nfl__filter_add_node(filter, NFL__NODE_AND, *node, node, err);
+}
+
+/* Put the window before the tree. */
+static nfl_status filter_add_window(nfl_filter *filter, nfl_usec from_us, nfl_usec to_us, int overlap, nfl_error *err)
+{
+    uint32_t node;
+    filter->from_us = overlap ? 0 : from_us; /* flows that start before may overlap */
+    filter->to_us = to_us;
+    if (from_us == 0 && to_us == 0)
+        return NFL_OK;
+    filter->max_nodes += 4;
+    NFL_TRY(overlap ? filter_add_overlap(filter, from_us, to_us, &node, err)
+                    : filter_add_times(filter, NFL_FIELD_FIRST, from_us, to_us, &node, err));
     if (filter->nodes[filter->root].op == NFL__NODE_ANY) {
         filter->root = node;
         return NFL_OK;
@@ -84,7 +108,7 @@ nfl_status nfl__filter_new_window(const char *text, const nfl_filter_opts *opts,
         nfl__filter_parse(filter, text ? text : "", &options, (flags & NFL_QUERY_UNSCALED) != 0, &filter->root, err);
     if (status == NFL_OK) {
         filter->only_window = filter->nodes[filter->root].op == NFL__NODE_ANY;
-        status = filter_add_window(filter, from_us, to_us, err);
+        status = filter_add_window(filter, from_us, to_us, (flags & NFL_QUERY_SPREAD) != 0, err);
     }
     if (status != NFL_OK) {
         nfl_filter_free(filter);

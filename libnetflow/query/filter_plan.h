@@ -17,7 +17,8 @@
 #include "query/batch.h"
 #include "query/source.h"
 
-/* Filter text and the window from_us <= first < to_us (0 = open) in one plan. flags: NFL_QUERY_UNSCALED. */
+/* Filter text and the window from_us <= first < to_us (0 = open) in one plan. flags: NFL_QUERY_UNSCALED; NFL_QUERY_SPREAD: flows that
+ * overlap the window. */
 nfl_status nfl__filter_new_window(const char *text, const nfl_filter_opts *opts, nfl_usec from_us,
                                   nfl_usec to_us, uint32_t flags, nfl_filter **out, nfl_error *err);
 

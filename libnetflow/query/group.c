@@ -2,6 +2,7 @@
 
 #include "base/error.h"
 #include "query/fill.h"
+#include "query/spread.h"
 
 #define GROUP_BUCKET_MOST 4096u /* combinations where a change of bucket empties the array, and buckets are short */
 #define GROUP_BUCKET_LONG INT64_C(3600000000)
@@ -24,6 +25,8 @@ nfl_status nfl__groups_init(nfl__groups *groups, const nfl__plan *plan, nfl__add
     groups->targets = nfl__new(memory, 1, sizeof *groups->targets);
     if (!groups->keys || !groups->hashes || !groups->buckets || !groups->targets)
         return nfl__query_nomem(memory, NFL__SCAN_ROWS * plan->key_bytes, err);
+    if (plan->spread && !(groups->spread = nfl__spread_new(plan, memory)))
+        return nfl__query_nomem(memory, NFL__SCAN_ROWS * plan->key_bytes, err);
     nfl__coding_of_values(plan, group_most(plan), &groups->by_value);
     return NFL_OK;
 }
@@ -39,6 +42,7 @@ void nfl__groups_done(nfl__groups *groups)
     nfl__delete(groups->memory, groups->hashes, NFL__SCAN_ROWS, sizeof *groups->hashes);
     nfl__delete(groups->memory, groups->buckets, NFL__SCAN_ROWS, sizeof *groups->buckets);
     nfl__delete(groups->memory, groups->targets, 1, sizeof *groups->targets);
+    nfl__spread_free(groups->spread, groups->plan, groups->memory);
     groups->memory = NULL;
 }
 
@@ -86,6 +90,8 @@ nfl_status nfl__groups_block(nfl__groups *groups, const nfl__scan *scan, nfl_err
         return NFL_OK;
     }
     groups->numbered = 0;
+    if (groups->plan->spread)
+        return NFL_OK;
     if (scan->source->sums) /* most keys have one row: numbers would be a detour */
         return NFL_OK;
     if (group_pays_by_value(groups, scan))
@@ -234,6 +240,10 @@ static nfl_status group_enter_bucket(nfl__groups *groups, const nfl__scan *scan,
 nfl_status nfl__groups_add(nfl__groups *groups, nfl__scan *scan, nfl_error *err)
 {
     int single = 1;
+    if (groups->plan->spread) {
+        nfl__pack_rows(&groups->packing, scan, groups->buckets, groups->keys);
+        return nfl__spread_add(groups->spread, &groups->table, scan, groups->keys, err);
+    }
     if (groups->plan->bucketed)
         NFL_TRY(group_enter_bucket(groups, scan, &single, err));
     if (!groups->numbered || !single)

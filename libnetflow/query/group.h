@@ -32,6 +32,7 @@ typedef struct nfl__groups {
     uint64_t *buckets; /* bucket of each row, as a key */
     uint8_t *keys;     /* NFL__SCAN_ROWS packed keys */
     uint64_t *hashes;
+    struct nfl__spread *spread; /* if flows are spread over buckets */
     nfl__targets *targets;
 } nfl__groups;
 

@@ -52,6 +52,16 @@ static void measure_apply_address(uint64_t *words, nfl__key value)
     }
 }
 
+void nfl__measure_add_one(const nfl__plan *plan, uint32_t index, uint64_t *group, uint64_t value, const void *at)
+{
+    const nfl__measure *measure = &plan->measures[index];
+    group[plan->seen_word] |= UINT64_C(1) << index;
+    if (measure->type == NFL_TYPE_IP)
+        measure_apply_address(group + measure->word, nfl__key_ip(at));
+    else
+        measure_apply(group + measure->word, measure->how, value);
+}
+
 /* A measure that is not a plain number of every row: row by row. */
 static void measure_add_by_row(const nfl__plan *plan, const nfl__scan *scan, const nfl__targets *targets, uint32_t index,
                                const uint64_t *values)
@@ -63,11 +73,7 @@ static void measure_add_by_row(const nfl__plan *plan, const nfl__scan *scan, con
         uint32_t at = targets->index[i], row = scan->rows[at];
         if (!nfl__column_has(column, row))
             continue;
-        group[plan->seen_word] |= UINT64_C(1) << index;
-        if (measure->type == NFL_TYPE_IP)
-            measure_apply_address(group + measure->word, nfl__key_ip(nfl__column_at(column, row)));
-        else
-            measure_apply(group + measure->word, measure->how, values[at]);
+        nfl__measure_add_one(plan, index, group, values ? values[at] : 0, nfl__column_at(column, row));
     }
 }
 

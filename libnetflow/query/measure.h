@@ -33,6 +33,9 @@ static inline void nfl__measures_clear(const nfl__plan *plan, uint64_t *group)
 /* Add the scan's rows to their targets. */
 void nfl__measures_add(const nfl__plan *plan, nfl__scan *scan, const nfl__targets *targets);
 
+/* Add a value to one measure of a group: a number, with the sign bit of times flipped, or the address at `at`. */
+void nfl__measure_add_one(const nfl__plan *plan, uint32_t index, uint64_t *group, uint64_t value, const void *at);
+
 /* Add one group's measures, of any kind, to another's. */
 void nfl__measures_merge_any(const nfl__plan *plan, uint64_t *group, const uint64_t *other);
 

@@ -285,8 +285,10 @@ static nfl_status plan_set_order(nfl__plan *plan, const char *field_name, nfl_er
 
 static nfl_status plan_check(const nfl_query *query, nfl_error *err)
 {
-    if (query->flags & ~(NFL_QUERY_UNSCALED | NFL_QUERY_ASCENDING | NFL_QUERY_FILL))
+    if (query->flags & ~(NFL_QUERY_UNSCALED | NFL_QUERY_ASCENDING | NFL_QUERY_FILL | NFL_QUERY_SPREAD))
         return nfl__fail(err, NFL_E_ARG, NFL_NO_OFFSET, "query flags 0x%x are not known", query->flags);
+    if (query->flags & NFL_QUERY_SPREAD && query->bucket_us == 0)
+        return nfl__fail(err, NFL_E_ARG, NFL_NO_OFFSET, "flows are spread over buckets, and there are none");
     if (query->bucket_us < 0)
         return nfl__fail(err, NFL_E_ARG, NFL_NO_OFFSET, "bucket_us is %lld, at least 0 expected",
                          (long long)query->bucket_us);
@@ -302,7 +304,7 @@ static int plan_is_text(const char *text)
 static void plan_set_adding(nfl__plan *plan)
 {
     const uint64_t sums = NFL_HAS(NFL_FIELD_BYTES) | NFL_HAS(NFL_FIELD_PACKETS) | NFL_HAS(NFL_FIELD_FLOWS);
-    plan->adds_up = plan->grouped && !plan->unscaled;
+    plan->adds_up = plan->grouped && !plan->unscaled && !plan->spread;
     plan->adding = (nfl__adding){0, plan->query.bucket_us};
     for (uint32_t i = 0; i < plan->measure_count; i++)
         plan->adds_up = plan->adds_up && (sums & NFL_HAS(plan->measures[i].field));
@@ -330,11 +332,12 @@ nfl_status nfl__plan_make(const nfl_query *query, nfl__plan *plan, nfl_error *er
     const char *columns = plan_is_text(plan->query.columns) ? plan->query.columns : NULL;
     plan->bucketed = plan->query.bucket_us > 0;
     plan->grouped = group_by || plan->bucketed;
+    plan->spread = (plan->query.flags & NFL_QUERY_SPREAD) != 0;
     plan->unscaled = (plan->query.flags & NFL_QUERY_UNSCALED) != 0;
     if (plan->bucketed) {
         plan_name time = {"columns", "time", 0, 4, 0};
         NFL_TRY(plan_add_output(plan, &time, nfl__field_row(NFL_FIELD_TIME), 0, err));
-        plan->reads |= NFL_HAS(NFL_FIELD_FIRST);
+        plan->reads |= NFL_HAS(NFL_FIELD_FIRST) | (plan->spread ? NFL_HAS(NFL_FIELD_LAST) : 0);
     }
     if (group_by)
         NFL_TRY(plan_add_keys(plan, group_by, err));

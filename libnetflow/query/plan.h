@@ -74,6 +74,7 @@ typedef struct nfl__plan {
     uint8_t bucketed;
     uint8_t newest_first; /* buckets from late to early */
     uint8_t unscaled;
+    uint8_t spread; /* counters of flows, over the buckets they cover */
     uint8_t sums_only; /* all measures are sums, of a word each */
     uint8_t narrow; /* addresses in keys are numbers */
     uint32_t presence_at; /* offset of the presence bits in a key */

@@ -1,5 +1,7 @@
 #include "query/sort.h"
 
+#include <netflow/query.h>
+
 #include "base/error.h"
 
 #include <stdint.h>

@@ -429,6 +429,13 @@ class Others(Case):
         self.assertEqual(self.good('verify', '-s', store, '--format', 'json').json()[0]['result'], 'good')
         self.assertEqual(self.good('repair', '-s', store, '--format', 'json').json()[0]['result'], 'was good')
 
+    def test_spread_moves_nothing_but_places(self):
+        sums = []
+        for options in ([], ['--spread']):
+            rows = self.good('series', '-s', self.store, '--bucket', '1s', '--format', 'json', *options).json()
+            sums.append([sum(int(row[name]) for row in rows) for name in ('bytes', 'packets', 'flows')])
+        self.assertEqual(sums[0], sums[1])
+
     def test_percentile(self):
         table = self.good('series', '-s', self.store, '--bucket', '5m', '--percentile', '95').out
         rows = self.good('series', '-s', self.store, '--bucket', '5m', '--format', 'json').json()
