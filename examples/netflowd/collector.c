@@ -71,7 +71,7 @@ static int collector_open_engine(collector *c)
     if (getrandom(&seed, sizeof seed, 0) != (ssize_t)sizeof seed)
         seed = (uint64_t)clock_now(); /* a weak secret is better than none */
     NFL_OPTS(nfl_engine_opts, opts, .store = uri, .seed = seed, .keep_s = c->config->keep_days * 86400,
-             .keep_flows_s = c->config->keep_flows_days * 86400, .max_store_bytes = c->config->max_size, .min_free_bytes = c->config->min_free);
+             .durable_ms = c->config->durable_ms, .keep_flows_s = c->config->keep_flows_days * 86400, .max_store_bytes = c->config->max_size, .min_free_bytes = c->config->min_free);
     if (nfl_engine_new(&opts, &c->engine, &err) >= 0)
         return 0;
     fprintf(stderr, "netflowd: store %s: %s\n", c->config->store, err.message);

@@ -17,6 +17,7 @@ static const char config_help[] =
     "  --tcp ADDR:PORT         IPFIX over TCP comes here; may be repeated (none)\n"
     "  --http ADDR:PORT        dashboard and API (127.0.0.1:8080)\n"
     "  --http-name NAME        further host name by which browsers call the dashboard; may be repeated\n"
+    "  --durable MS            flows survive a loss of power after so many milliseconds (10000)\n"
     "  --keep DAYS             drop flows after so many days (keep all)\n"
     "  --keep-flows DAYS       after so many days, keep only sums of the flows (keep flows)\n"
     "  --max-size SIZE         drop the oldest flows when the store takes more: 500G (no limit)\n"
@@ -101,6 +102,17 @@ static int config_set_days(uint32_t *out, const char *value)
     return 1;
 }
 
+static int config_set_durable(config *c, const char *value)
+{
+    enum { HOUR_MS = 3600000 };
+    char *rest;
+    long ms = strtol(value, &rest, 10);
+    if (rest == value || *rest || *value == ' ' || ms < 1 || ms > HOUR_MS)
+        return 0;
+    c->durable_ms = (uint32_t)ms;
+    return 1;
+}
+
 static int config_set_keep(config *c, const char *value)
 {
     return config_set_days(&c->keep_days, value);
@@ -148,6 +160,7 @@ static const struct {
     {"http", config_set_http, "empty or too long http address:"},
     {"http-name", config_set_http_name, "empty, too long or too many http names:"},
     {"store", config_set_store, "empty or too long store directory:"},
+    {"durable", config_set_durable, "durable wants milliseconds from 1 to 3600000, not"},
     {"keep", config_set_keep, "keep wants days from 1 to 36500, not"},
     {"keep-flows", config_set_keep_flows, "keep-flows wants days from 1 to 36500, not"},
     {"max-size", config_set_max_size, "max-size wants bytes such as 500G, not"},
@@ -282,6 +295,8 @@ static void config_overlay(config *c, const config *above)
     config_take(c->dns_server, above->dns_server, sizeof c->dns_server);
     if (above->keep_days)
         c->keep_days = above->keep_days;
+    if (above->durable_ms)
+        c->durable_ms = above->durable_ms;
     if (above->keep_flows_days)
         c->keep_flows_days = above->keep_flows_days;
     if (above->max_size)

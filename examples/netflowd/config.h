@@ -22,6 +22,7 @@ typedef struct config {
     char dns_server[CONFIG_TEXT_SIZE]; /* empty: as the system is set up */
     char store[CONFIG_PATH_SIZE];
     uint32_t keep_days; /* 0: keep everything */
+    uint32_t durable_ms; /* 0: the engine's default */
     uint32_t keep_flows_days; /* then sums only; 0: as long as everything */
     uint64_t max_size;  /* bytes of the store; 0: no limit */
     uint64_t min_free;  /* bytes left on the disk; 0: no limit */

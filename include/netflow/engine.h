@@ -49,7 +49,7 @@ typedef struct nfl_engine_opts {
     uint64_t min_free_bytes;  /**< The oldest segments go when the file system has less left; 0 = no limit. */
     uint32_t keep_flows_s;    /**< Flows older than this are replaced by their sums (nfl_compact_opts::sums_before_us);
                                    0 = never. */
-    uint32_t reserved2;       /**< 0. */
+    uint32_t durable_ms;      /**< Flows survive a loss of power after this long; 0 = 10000. Less than `flush_ms` is as that. */
 } nfl_engine_opts;
 
 /**

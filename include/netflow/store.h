@@ -116,6 +116,9 @@ typedef struct nfl_store_opts {
     uint32_t segment_s;    /**< `file:`: and, with a journal, when its flows span this many seconds of arrival; 0 = 300. */
     NFL_PTR(const nfl_store_backend *, backend); /**< Host's own store; the URI is then not looked at. Must outlive the store. */
     NFL_PTR(void *, backend_self); /**< Passed to its functions. */
+    /** `file:`: after so many bytes in the journal, about 100 a flow, they are made to survive a loss of power, at the next append or
+     *  nfl_store_sync(); 0 = only when ::NFL_SYNC_DURABLE asks for it, and when a segment is sealed. */
+    uint64_t durable_bytes;
 } nfl_store_opts;
 
 /**

@@ -22,7 +22,7 @@
 enum {
     ENGINE_ROWS_MAX = 16384,  /* flows held while the store refuses: 5.4 MB */
     ENGINE_PANE_S = 300,      /* a top list covers the current and the last pane */
-    ENGINE_DURABLE_EVERY = 10 /* flushes between two that survive loss of power */
+    ENGINE_DURABLE_MS = 10000
 };
 
 typedef struct engine_top {
@@ -43,7 +43,8 @@ struct nfl_engine {
     uint64_t dropped;
     nfl_usec flush_us;
     nfl_usec last_flush_us;
-    uint32_t flushes;
+    nfl_usec durable_us; /* between two flushes that survive loss of power */
+    nfl_usec last_durable_us;
     nfl_usec keep_us;
     nfl_usec keep_flows_us;
     nfl_retention retention; /* limits but age */
@@ -99,6 +100,7 @@ static nfl_status engine_open_tops(nfl_engine *engine, const nfl_engine_opts *op
 static nfl_status engine_open(nfl_engine *engine, const nfl_engine_opts *opts, nfl_error *err)
 {
     engine->flush_us = (opts->flush_ms ? opts->flush_ms : 1000) * INT64_C(1000);
+    engine->durable_us = (opts->durable_ms ? opts->durable_ms : ENGINE_DURABLE_MS) * INT64_C(1000);
     engine->keep_us = opts->keep_s * INT64_C(1000000);
     engine->keep_flows_us = opts->keep_flows_s * INT64_C(1000000);
     engine->retention = (nfl_retention){.struct_size = sizeof engine->retention, .max_bytes = opts->max_store_bytes,
@@ -254,9 +256,10 @@ nfl_status nfl_engine_advance(nfl_engine *engine, nfl_usec now_us, nfl_error *er
     NFL_TRY(engine_store_rows(engine, err));
     nfl_usec since_us = now_us - engine->last_flush_us;
     if (since_us >= engine->flush_us || since_us < 0) {
-        uint32_t level = ++engine->flushes % ENGINE_DURABLE_EVERY == 0 ? NFL_SYNC_DURABLE : NFL_SYNC_VISIBLE;
-        NFL_TRY(nfl_store_sync(engine->store, level, err));
+        int durable = now_us - engine->last_durable_us >= engine->durable_us || now_us < engine->last_durable_us;
+        NFL_TRY(nfl_store_sync(engine->store, durable ? NFL_SYNC_DURABLE : NFL_SYNC_VISIBLE, err));
         engine->last_flush_us = now_us;
+        engine->last_durable_us = durable ? now_us : engine->last_durable_us;
     }
     NFL_TRY(engine_retain(engine, now_us, err));
     return engine_compact(engine, now_us, err);

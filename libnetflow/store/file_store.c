@@ -205,6 +205,28 @@ static void file_journal_row(nfl__file_store *s, const nfl_flow *flow, size_t i)
     nfl__journal_add(&s->journal, flow);
 }
 
+static int file_durable_is_due(const nfl__file_store *s)
+{
+    uint64_t done = s->durable_id == s->journal.id ? s->durable_size : 0;
+    return s->durable_bytes && s->journal.size - done >= s->durable_bytes;
+}
+
+/* What is in the journal's file survives a loss of power. */
+static nfl_status file_make_durable(nfl__file_store *s, nfl_error *err)
+{
+    char name[NFL__NAME_SIZE];
+    NFL_TRY(nfl__file_sync_root(s, err));
+    nfl__journal_name(s->journal.id, name);
+    nfl_status status = nfl__files_sync(s->files, s->journal.file, name, err);
+    if (status != NFL_OK) {
+        s->journal_behind = 1; /* the kernel may drop what it could not write and call the next try a success */
+        return status;
+    }
+    s->durable_id = s->journal.id;
+    s->durable_size = s->journal.size;
+    return NFL_OK;
+}
+
 static nfl_status file_append(void *self, const nfl_flow *flows, size_t n, size_t stride, nfl_error *err)
 {
     nfl__file_store *s = self;
@@ -228,27 +250,19 @@ static nfl_status file_append(void *self, const nfl_flow *flows, size_t n, size_
         for (uint32_t j = 0; j < step && s->journal.file >= 0; j++)
             file_journal_row(s, file_row(from, j, apart), i + j);
     }
-    if (s->journal.file >= 0 && s->journal.frame.len >= FRAME_BYTES)
-        (void)!nfl__journal_flush(&s->journal, NULL);
+    if (s->journal.file >= 0 && s->journal.frame.len >= FRAME_BYTES && nfl__journal_flush(&s->journal, NULL) == NFL_OK &&
+        file_durable_is_due(s))
+        (void)!file_make_durable(s, NULL); /* the flows are there; that they are not durable shows at the next sync */
     return NFL_OK;
 }
 
 static nfl_status file_sync(void *self, uint32_t level, nfl_error *err)
 {
     nfl__file_store *s = self;
-    char name[NFL__NAME_SIZE];
     if (level == NFL_SYNC_SEAL || !file_has_journal(s) || s->journal_behind)
         return file_seal(s, err);
-    if (level == NFL_SYNC_DURABLE)
-        NFL_TRY(nfl__file_sync_root(s, err));
     NFL_TRY(nfl__journal_flush(&s->journal, err));
-    nfl__journal_name(s->journal.id, name);
-    if (level != NFL_SYNC_DURABLE)
-        return NFL_OK;
-    nfl_status status = nfl__files_sync(s->files, s->journal.file, name, err);
-    if (status != NFL_OK)
-        s->journal_behind = 1; /* the kernel may drop what it could not write and call the next try a success */
-    return status;
+    return level == NFL_SYNC_DURABLE || file_durable_is_due(s) ? file_make_durable(s, err) : NFL_OK;
 }
 
 /* --- expiry --- */
@@ -648,6 +662,7 @@ static void file_init(nfl__file_store *s, const nfl__files *files, const nfl_sto
     s->flags = opts->flags;
     s->root = s->lock = s->journal.file = -1;
     s->segment_rows = rows > SEGMENT_ROWS_MAX ? SEGMENT_ROWS_MAX : rows;
+    s->durable_bytes = opts->durable_bytes;
     s->segment_us = (opts->segment_s ? opts->segment_s : SEGMENT_S) * INT64_C(1000000);
     s->rows.memory = &s->memory;
     s->rows.block_rows = s->segment_rows < NFL__BATCH_ROWS ? s->segment_rows : NFL__BATCH_ROWS;

@@ -74,6 +74,8 @@ typedef struct nfl__file_store {
     nfl__compaction *compaction; /* made when first needed */
     int root_unsynced;      /* the manifest is replaced but perhaps not durable */
     uint64_t damaged_journal; /* id of one that is to be kept for inspection; 0 = none */
+    uint64_t durable_bytes;   /* of the journal, after which it is synced; 0 = when asked */
+    uint64_t durable_id, durable_size; /* the journal, and how much of it survives a loss of power */
     int journal_behind;     /* rows lacks nothing, but the journal does: only sealing saves them */
 } nfl__file_store;
 

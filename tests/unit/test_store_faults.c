@@ -516,7 +516,48 @@ static void test_flows_are_made(void)
     CU_ASSERT_EQUAL(flows[FLOWS - 1].in_if, FLOWS - 1);
 }
 
+/* --- when the journal survives a loss of power --- */
+
+static int counting_sync(void *ctx, int file)
+{
+    ++*(uint32_t *)ctx;
+    return nfl__files_system.sync(NULL, file);
+}
+
+/* Syncs of files while 300 flows are appended, ten at a time, visible each time. */
+static uint32_t syncs_of(uint64_t durable_bytes)
+{
+    char path[TEST_PATH_SIZE];
+    uint32_t syncs = 0;
+    nfl__files files = nfl__files_system;
+    NFL_OPTS(nfl_store_opts, opts, .flags = NFL_STORE_CREATE, .durable_bytes = durable_bytes);
+    opened store;
+    files.sync = counting_sync;
+    files.ctx = &syncs;
+    test_make_folder(path);
+    CU_ASSERT_EQUAL_FATAL(nfl__file_store_open_with(&files, path, &opts, &store.self, &store.ops, NULL), NFL_OK);
+    uint32_t before = syncs;
+    for (uint32_t i = 0; i < 300; i += 10) {
+        CU_ASSERT_EQUAL(append(&store, i % 100, 10), NFL_OK);
+        CU_ASSERT_EQUAL(store.ops->sync(store.self, NFL_SYNC_VISIBLE, NULL), NFL_OK);
+    }
+    before = syncs - before;
+    store.ops->close(store.self);
+    test_remove_folder(path);
+    return before;
+}
+
+static void test_the_journal_is_made_durable_by_bytes(void)
+{
+    CU_ASSERT_EQUAL(syncs_of(0), 0);
+    CU_ASSERT_EQUAL(syncs_of(1), 30);
+    uint32_t some = syncs_of(5000);
+    CU_ASSERT(some > 1 && some < 15);
+    CU_ASSERT_EQUAL(syncs_of(UINT64_MAX), 0);
+}
+
 NFL_SUITE("store faults", {"flows are made", test_flows_are_made},
+          {"the journal is made durable by bytes", test_the_journal_is_made_durable_by_bytes},
           {"flows become visible to others with sync only", test_flows_become_visible_to_others_with_sync_only},
           {"a source is a snapshot", test_a_source_is_a_snapshot},
           {"segments end with rows, time and day", test_segments_end_with_rows_time_and_day},
