@@ -15,6 +15,7 @@ int command_info(const options *given);
 int command_verify(const options *given);
 int command_repair(const options *given);
 int command_compact(const options *given);
+int command_expire(const options *given);
 int command_hold(const options *given);
 int command_release(const options *given);
 int command_holds(const options *given);

@@ -39,6 +39,8 @@ static const command commands[] = {
      OPTION_STORE, 0, 0, 0, command_verify, NULL},
     {"compact", "", "Merge the small segments of a store into fewer, smaller ones. No other program may write to it.",
      OPTION_STORE | OPTION_SUMS_BEFORE | OPTION_FORMAT, OPTION_STORE, 0, 0, 0, command_compact, NULL},
+    {"expire", "", "Drop the oldest flows of a store, but not what is held. No other program may write to it.",
+     OPTION_STORE | OPTION_BEFORE | OPTION_MAX_SIZE | OPTION_MIN_FREE | OPTION_FORMAT, OPTION_STORE, 0, 0, 0, command_expire, NULL},
     {"repair", "", "Save what is intact in a damaged store, and tell what is lost. No other program may write to it.",
      OPTION_STORE | OPTION_FORMAT, OPTION_STORE, 0, 0, 0, command_repair, NULL},
     {"hold", "NAME [NOTE]", "Mark the flows of a time that nothing may drop: evidence, a legal duty.",

@@ -35,7 +35,10 @@ enum {
     OPTION_TCP = 1 << 18,
     OPTION_MEMORY = 1 << 19,
     OPTION_PERCENTILE = 1 << 20,
-    OPTION_SPREAD = 1 << 21
+    OPTION_SPREAD = 1 << 21,
+    OPTION_BEFORE = 1 << 22,
+    OPTION_MAX_SIZE = 1 << 23,
+    OPTION_MIN_FREE = 1 << 24
 };
 
 typedef struct options {
@@ -48,6 +51,9 @@ typedef struct options {
     const char *collector;
     nfl_usec from_us;
     nfl_usec sums_before_us;
+    nfl_usec before_us;
+    uint64_t max_bytes;
+    uint64_t min_free_bytes;
     nfl_usec to_us;
     nfl_usec bucket_us;
     nfl_usec now_us; /* the system's clock when the program started */

@@ -488,6 +488,20 @@ class Others(Case):
         self.assertEqual(self.good('verify', '-s', store, '--format', 'json').json()[0]['result'], 'good')
         self.assertEqual(Run('compact', '-s', self.work / 'none').status, 1)
 
+    def test_expire_drops_what_is_not_held(self):
+        store = self.work / 'expired'
+        for _ in range(2):
+            self.good('import', '-s', store, self.capture)
+        self.assertEqual(Run('expire', '-s', store).status, 2)
+        facts, = self.good('expire', '-s', store, '--before', '2026-11-22', '--max-size', '1G', '--format', 'json').json()
+        self.assertEqual((facts['dropped_flows'], facts['flows'], facts['result']), (0, 2 * len(FLOWS), 'limits are kept'))
+        self.good('hold', '-s', store, '--from', '2026-11-23', '--to', '2026-11-24', 'case')
+        facts, = self.good('expire', '-s', store, '--before', '2100-01-01', '--format', 'json').json()
+        self.assertEqual((facts['dropped_flows'], facts['result']), (0, 'more is kept: held, or not sealed yet'))
+        self.good('release', '-s', store, 'case')
+        facts, = self.good('expire', '-s', store, '--max-size', '1', '--format', 'json').json()
+        self.assertEqual((facts['dropped_flows'], facts['dropped_segments'], facts['flows']), (2 * len(FLOWS), 2, 0))
+
     def test_sums_outlive_flows(self):
         store = self.work / 'summed'
         self.good('import', '-s', store, self.capture)
@@ -604,7 +618,7 @@ class Others(Case):
 
     def test_help_and_version(self):
         out = self.good('--help').out
-        for command in ('import', 'top', 'flows', 'series', 'scan', 'decode', 'info', 'verify', 'repair', 'compact', 'hold', 'release', 'holds', 'resolve', 'fields'):
+        for command in ('import', 'top', 'flows', 'series', 'scan', 'decode', 'info', 'verify', 'repair', 'compact', 'expire', 'hold', 'release', 'holds', 'resolve', 'fields'):
             self.assertIn(f'  {command} ', out)
             self.assertTrue(self.good(command, '--help').out.startswith(f'usage: netflow {command}'))
         self.assertRegex(self.good('--version').out, r'^netflow \d+\.\d+\.\d+ \(library \d+\.\d+\.\d+\)\n$')
