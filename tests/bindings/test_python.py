@@ -189,6 +189,9 @@ class Stores(unittest.TestCase):
             every = store.query(bucket=tenth, columns='flows', fill=True).columns()
             self.assertGreater(len(every['time']), len(some['time']))
             self.assertEqual(sum(every['flows']), sum(some['flows']))
+            whole, spread = (store.query(bucket=tenth, columns='bytes', spread=s).columns() for s in (False, True))
+            self.assertEqual(sum(spread['bytes']), sum(whole['bytes']))
+            self.assertNotEqual(spread['bytes'], whole['bytes'])
 
     def test_columns_are_lists_for_data_frames(self):
         self.fill()
