@@ -316,32 +316,95 @@ static nfl_status exec_place_record(nfl_cursor *cursor, uint32_t row, nfl__item 
     return NFL_OK;
 }
 
-static nfl_status exec_sorted(nfl_cursor *cursor, nfl_error *err)
+/* Rows of a block that may be among the first; the others' columns need not be decoded. */
+typedef struct exec_candidates {
+    uint64_t sequence; /* of the next row */
+    uint32_t count;
+    uint8_t overflowed; /* some of this block's were taken before all were known */
+    uint32_t rows[NFL__SCAN_ROWS];
+    uint64_t sequences[NFL__SCAN_ROWS];
+    uint64_t bits[NFL__BATCH_ROWS / 64];
+} exec_candidates;
+
+/* By what all rows have loaded: a row that is behind all that are kept goes. */
+static int exec_is_candidate(const nfl_cursor *cursor, uint32_t row)
+{
+    const nfl__top *top = &cursor->top;
+    nfl__item item = {.row = NULL};
+    if (cursor->page.begins || !nfl__top_is_full(top))
+        return 1;
+    exec_record_order(cursor->scan, &cursor->plan, row, &item);
+    return nfl__top_compare_order(&cursor->plan, &item, &top->items[0]) <= 0;
+}
+
+static nfl_status exec_take_candidates(nfl_cursor *cursor, exec_candidates *found, nfl_error *err)
+{
+    for (uint32_t i = 0; i < found->count; i++) {
+        nfl__item item = {.sequence = found->sequences[i]};
+        nfl_status placed = exec_place_record(cursor, found->rows[i], &item, err);
+        if (placed == NFL_DONE)
+            continue;
+        NFL_TRY(placed);
+        if (!nfl__page_has(&cursor->page, &cursor->plan, &cursor->addresses, &item))
+            cursor->passed_over++;
+        else if (nfl__top_accepts(&cursor->top, &item))
+            NFL_TRY(exec_keep_record(cursor, &item, found->rows[i], err));
+    }
+    found->count = 0;
+    return NFL_OK;
+}
+
+static void exec_narrow(nfl__scan *scan, exec_candidates *found)
+{
+    memset(found->bits, 0, sizeof found->bits);
+    for (uint32_t i = 0; i < found->count; i++)
+        nfl__bit_set(found->bits, found->rows[i]);
+    nfl__source_narrow(scan->source, found->bits);
+}
+
+static nfl_status exec_sort_block(nfl_cursor *cursor, exec_candidates *found, nfl_error *err)
 {
     nfl__scan *scan = cursor->scan;
+    found->overflowed = 0;
+    while (nfl__scan_rows(scan)) {
+        for (uint32_t i = 0; i < scan->count; i++, found->sequence++) {
+            if (!exec_is_candidate(cursor, scan->rows[i]))
+                continue;
+            if (found->count == NFL__SCAN_ROWS) {
+                found->overflowed = 1;
+                NFL_TRY(exec_take_candidates(cursor, found, err));
+            }
+            found->rows[found->count] = scan->rows[i];
+            found->sequences[found->count++] = found->sequence;
+        }
+    }
+    if (!found->overflowed)
+        exec_narrow(scan, found);
+    return exec_take_candidates(cursor, found, err);
+}
+
+static nfl_status exec_sorted_rows(nfl_cursor *cursor, exec_candidates *found, nfl_error *err)
+{
     nfl_status status;
-    uint64_t sequence = 0;
     nfl__pool_init(&cursor->records, &cursor->memory, cursor->plan.row_words);
     nfl__top_init(&cursor->top, &cursor->plan, &cursor->addresses, 0, 1, &cursor->memory);
-    while ((status = nfl__scan_block(scan, err)) == NFL_OK) {
-        while (nfl__scan_rows(scan)) {
-            for (uint32_t i = 0; i < scan->count; i++) {
-                nfl__item item = {.sequence = sequence++};
-                nfl_status placed = exec_place_record(cursor, scan->rows[i], &item, err);
-                if (placed == NFL_DONE)
-                    continue;
-                NFL_TRY(placed);
-                if (!nfl__page_has(&cursor->page, &cursor->plan, &cursor->addresses, &item))
-                    cursor->passed_over++;
-                else if (nfl__top_accepts(&cursor->top, &item))
-                    NFL_TRY(exec_keep_record(cursor, &item, scan->rows[i], err));
-            }
-        }
+    while ((status = nfl__scan_block(cursor->scan, err)) == NFL_OK) {
+        NFL_TRY(exec_sort_block(cursor, found, err));
         nfl__cursor_note_memory(cursor);
     }
     uint64_t offset = cursor->plan.query.offset;
     cursor->at = offset < cursor->top.count ? (size_t)offset : cursor->top.count;
     return status == NFL_DONE ? NFL_OK : status;
+}
+
+static nfl_status exec_sorted(nfl_cursor *cursor, nfl_error *err)
+{
+    exec_candidates *found = nfl__new(&cursor->memory, 1, sizeof *found);
+    if (!found)
+        return nfl__query_nomem(&cursor->memory, sizeof *found, err);
+    nfl_status status = exec_sorted_rows(cursor, found, err);
+    nfl__delete(&cursor->memory, found, 1, sizeof *found);
+    return status;
 }
 
 /* --- The whole ---- */

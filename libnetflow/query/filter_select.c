@@ -2,9 +2,11 @@
  *
  * A node gets the rows that are still of interest and gives those of them that match. `and` passes on what
  * is left, `or` what is not found yet, and both stop when that is nothing, so that columns nobody needs any
- * more are not even loaded. Words of 64 rows without interest are passed over.
+ * more are not even loaded. Words of 64 rows without interest are passed over. What an `and` at the root has left is all that the
+ * query will ever look at: the source is told.
  */
 #include "base/error.h"
+#include "base/rd.h"
 #include "query/derive.h"
 #include "query/filter_tree.h"
 
@@ -99,36 +101,47 @@ static void select_valid(const nfl__column *column, const uint64_t *in, uint64_t
 
 /* --- 64 values against one range: first .. first + span ---- */
 
-static uint64_t select_word_u8(const uint8_t *values, uint32_t n, uint8_t first, uint8_t span)
+/* 64 bytes of 0 or 1 to bits: the multiplication brings the lowest bits of eight bytes together. */
+static uint64_t select_gather(const uint8_t flags[64])
 {
     uint64_t bits = 0;
-    for (uint32_t i = 0; i < n; i++)
-        bits |= (uint64_t)((uint8_t)(values[i] - first) <= span) << i;
+    for (uint32_t at = 0; at < 64; at += 8) {
+        uint64_t eight = nfl__load_le64(flags + at);
+        bits |= (eight * UINT64_C(0x0102040810204080) >> 56) << at;
+    }
     return bits;
+}
+
+static uint64_t select_word_u8(const uint8_t *values, uint32_t n, uint8_t first, uint8_t span)
+{
+    uint8_t flags[64] = {0};
+    for (uint32_t i = 0; i < n; i++)
+        flags[i] = (uint8_t)(values[i] - first) <= span;
+    return select_gather(flags);
 }
 
 static uint64_t select_word_u16(const uint16_t *values, uint32_t n, uint16_t first, uint16_t span)
 {
-    uint64_t bits = 0;
+    uint8_t flags[64] = {0};
     for (uint32_t i = 0; i < n; i++)
-        bits |= (uint64_t)((uint16_t)(values[i] - first) <= span) << i;
-    return bits;
+        flags[i] = (uint16_t)(values[i] - first) <= span;
+    return select_gather(flags);
 }
 
 static uint64_t select_word_u32(const uint32_t *values, uint32_t n, uint32_t first, uint32_t span)
 {
-    uint64_t bits = 0;
+    uint8_t flags[64] = {0};
     for (uint32_t i = 0; i < n; i++)
-        bits |= (uint64_t)(values[i] - first <= span) << i;
-    return bits;
+        flags[i] = values[i] - first <= span;
+    return select_gather(flags);
 }
 
 static uint64_t select_word_u64(const uint64_t *values, uint32_t n, uint64_t first, uint64_t span)
 {
-    uint64_t bits = 0;
+    uint8_t flags[64] = {0};
     for (uint32_t i = 0; i < n; i++)
-        bits |= (uint64_t)(values[i] - first <= span) << i;
-    return bits;
+        flags[i] = values[i] - first <= span;
+    return select_gather(flags);
 }
 
 /* The n values from row on against one range. Times: taking the sign flip off both ends keeps the span. */
@@ -393,6 +406,8 @@ static nfl_status select_and(const select_run *run, uint32_t child, uint32_t lev
          child = run->filter->nodes[child].sibling) {
         NFL_TRY(select_node(run, child, level + 1, out, found));
         memcpy(out, found, words * sizeof *out);
+        if (level == 0)
+            nfl__source_narrow(run->source, out);
     }
     return NFL_OK;
 }

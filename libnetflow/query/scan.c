@@ -94,7 +94,7 @@ nfl_status nfl__scan_block(nfl__scan *scan, nfl_error *err)
     do {
         if (scan->cancel && *scan->cancel)
             return nfl__fail(err, NFL_E_CANCELLED, NFL_NO_OFFSET, "query was cancelled");
-        nfl_status status = source->ops->next(source, err);
+        nfl_status status = nfl__source_next(source, err);
         scan->stats.blocks_read = source->blocks_read;
         scan->stats.blocks_skipped = source->blocks_skipped;
         scan->stats.rows_reduced = source->rows_reduced;
@@ -105,6 +105,7 @@ nfl_status nfl__scan_block(nfl__scan *scan, nfl_error *err)
     } while (scan->selected_count == 0);
     if (source->sums == NFL__SUMS_WHOLE)
         scan_count_summed(scan, source->stands_for);
+    nfl__source_narrow(source, scan->selected);
     NFL_TRY(nfl__source_need(source, scan->reads, err));
     scan_set_sampled(scan);
     scan->dense = scan->selected_count == source->batch.rows;

@@ -3,7 +3,8 @@
  * A source walks over blocks. next() moves to the next block whose summaries do not exclude a match with
  * the filter the source was opened with (it may return blocks without a match, never leave one out) and
  * sets batch.rows; load() then fills single columns of it, so that columns of blocks without a matching
- * row are never decoded (late materialisation). Counters in columns are unscaled.
+ * row are never decoded (late materialisation). Who knows which few rows of the block still matter says so with narrow(): columns
+ * loaded from then on may hold values of these alone. Counters in columns are unscaled.
  *
  * A store offers nfl__scannable; the query engine opens sources through it and holds the store alive.
  */
@@ -17,6 +18,9 @@
 
 typedef struct nfl__source nfl__source;
 
+/* Of up to one row in so many, finding single values costs less than decoding all. */
+#define NFL__ONLY_ONE_IN 16u
+
 /* What flows may be added up by, for a query that wants nothing but sums of bytes, packets and flows. */
 typedef struct nfl__adding {
     uint64_t keys;      /* fields that must be kept apart: NFL_HAS() bits */
@@ -26,7 +30,8 @@ typedef struct nfl__adding {
 typedef struct nfl__source_ops {
     /* NFL_OK: batch.rows is set and batch.loaded is 0. NFL_DONE: no more. Errors end the source. */
     nfl_status (*next)(nfl__source *source, nfl_error *err);
-    /* Set batch.columns[field] and its bit in batch.loaded. Valid until the next next(). */
+    /* Set batch.columns[field] and its bit in batch.loaded. Valid until the next next(). Of rows that are not among `only`, if there
+     * are any, values and codes may be anything. */
     nfl_status (*load)(nfl__source *source, uint32_t field, nfl_error *err);
     void (*free)(nfl__source *source);
     /* Called before the first next(), or not at all: sums of flows that keep apart what is asked may come in their place. Their
@@ -50,7 +55,16 @@ struct nfl__source {
     uint64_t rows_reduced; /* flows that may match and are gone: their sums do not tell what is asked */
     uint64_t blocks_read;
     uint64_t blocks_skipped;
+    uint32_t only_count; /* rows of the block that matter; 0 = all may */
+    uint32_t only[NFL__BATCH_ROWS / NFL__ONLY_ONE_IN];
 };
+
+/* Go to the next block, as ops->next(); all its rows matter. */
+nfl_status nfl__source_next(nfl__source *source, nfl_error *err);
+
+/* Of this block no other rows will be looked at than those whose bits are set. Without effect if they are too many
+ * (NFL__ONLY_ONE_IN) or none. What is narrow may be narrowed further. */
+void nfl__source_narrow(nfl__source *source, const uint64_t *rows);
 
 /* Load those of the fields (NFL_HAS() bits) that are not loaded yet. */
 nfl_status nfl__source_need(nfl__source *source, uint64_t fields, nfl_error *err);

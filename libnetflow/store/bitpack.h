@@ -10,8 +10,7 @@
 #ifndef NFL_STORE_BITPACK_H
 #define NFL_STORE_BITPACK_H
 
-#include <stddef.h>
-#include <stdint.h>
+#include "base/rd.h"
 
 #define NFL__BITPACK_COUNT 1024u
 #define NFL__BITPACK_LANES 32u
@@ -27,5 +26,16 @@ void nfl__bitpack(const uint32_t *values, uint32_t count, unsigned width, uint8_
 
 /* values: room for 1024; those beyond count (rounded up to 32) are left alone. */
 void nfl__bitunpack(const uint8_t *src, uint32_t count, unsigned width, uint32_t *values);
+
+/* One of the values; width 1 to 32. */
+static inline uint32_t nfl__bitunpack_one(const uint8_t *src, unsigned width, uint32_t i)
+{
+    unsigned bit = i / NFL__BITPACK_LANES * width, used = bit % 32;
+    const uint8_t *word = src + ((size_t)(bit / 32) * NFL__BITPACK_LANES + i % NFL__BITPACK_LANES) * 4;
+    uint32_t value = nfl__load_le32(word) >> used;
+    if (used + width > 32)
+        value |= nfl__load_le32(word + NFL__BITPACK_LANES * 4) << (32 - used);
+    return value & UINT32_MAX >> (32 - width);
+}
 
 #endif

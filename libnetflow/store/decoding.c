@@ -102,25 +102,73 @@ static nfl_status decoding_validity(decoding *d)
 
 /* --- numbers --- */
 
-/* `rows` numbers to values of the field's width, from row `at` on. */
+/* Numbers of some rows that are wanted: of those from `first` on, or of those that `rows` names. */
+typedef struct decoding_run {
+    uint32_t done; /* of the rows that are wanted */
+    uint32_t count;
+    uint32_t first;
+    const uint32_t *rows;
+    uint64_t numbers[PAGE];
+} decoding_run;
+
+static uint32_t decoding_row(const decoding_run *run, uint32_t i)
+{
+    return run->rows ? run->rows[i] : run->first + i;
+}
+
+static int decoding_pick(const decoding *d, nfl__numbers *numbers, decoding_run *run)
+{
+    uint32_t left = d->context->only_count - run->done;
+    run->rows = d->context->only + run->done;
+    run->count = left < PAGE ? left : PAGE;
+    run->done += run->count;
+    return nfl__numbers_pick(numbers, run->rows, run->count, run->numbers);
+}
+
+/* The next run, of *run that is zero at first; NFL_DONE behind the last one. */
+static nfl_status decoding_next(const decoding *d, nfl__numbers *numbers, decoding_run *run)
+{
+    int picks = d->context->only_count && nfl__numbers_can_pick(numbers);
+    if (run->done >= (picks ? d->context->only_count : d->rows))
+        return NFL_DONE;
+    if (picks)
+        return decoding_pick(d, numbers, run) ? NFL_OK : decoding_corrupt(d, "numbers are wrong");
+    run->first = run->done;
+    run->count = nfl__numbers_next(numbers, run->numbers);
+    run->done += run->count;
+    return run->count ? NFL_OK : decoding_corrupt(d, "numbers are wrong");
+}
+
+/* `rows` numbers to values of a field's width, from row `at` on. */
 static void decoding_store(void *values, uint32_t width, uint32_t at, const uint64_t *numbers, uint32_t rows)
 {
+    uint8_t *bytes = (uint8_t *)values + at;
+    uint16_t *halves = (uint16_t *)values + at;
+    uint32_t *words = (uint32_t *)values + at;
     switch (width) {
     case 1:
         for (uint32_t i = 0; i < rows; i++)
-            ((uint8_t *)values)[at + i] = (uint8_t)numbers[i];
+            bytes[i] = (uint8_t)numbers[i];
         break;
     case 2:
         for (uint32_t i = 0; i < rows; i++)
-            ((uint16_t *)values)[at + i] = (uint16_t)numbers[i];
+            halves[i] = (uint16_t)numbers[i];
         break;
     case 4:
         for (uint32_t i = 0; i < rows; i++)
-            ((uint32_t *)values)[at + i] = (uint32_t)numbers[i];
+            words[i] = (uint32_t)numbers[i];
         break;
     default:
         memcpy((uint64_t *)values + at, numbers, rows * sizeof *numbers);
     }
+}
+
+static void decoding_store_run(void *values, uint32_t width, const decoding_run *run)
+{
+    if (!run->rows)
+        decoding_store(values, width, run->first, run->numbers, run->count);
+    for (uint32_t i = 0; run->rows && i < run->count; i++)
+        decoding_store(values, width, run->rows[i], &run->numbers[i], 1);
 }
 
 static size_t decoding_words(uint32_t rows, uint32_t width)
@@ -137,27 +185,21 @@ static nfl_status decoding_open(decoding *d, uint32_t count, nfl__numbers *numbe
     return status == NFL_OK ? NFL_OK : decoding_corrupt(d, "numbers are cut short or of an unknown form");
 }
 
-static nfl_status decoding_wrong_numbers(const decoding *d)
-{
-    return decoding_corrupt(d, "numbers are wrong");
-}
-
 /* A sequence to codes below `limit`. */
 static nfl_status decoding_codes(decoding *d, uint64_t limit, uint16_t *codes)
 {
     nfl__numbers numbers;
-    uint64_t page[PAGE], highest = 0;
+    decoding_run run = {0};
+    nfl_status status;
+    uint64_t signs = 0; /* bit 63 is set once a number is beyond: vector code has no unsigned comparison */
     NFL_TRY(decoding_open(d, d->rows, &numbers));
-    while (numbers.given < d->rows) {
-        uint32_t at = numbers.given, rows = nfl__numbers_next(&numbers, page);
-        if (rows == 0)
-            return decoding_wrong_numbers(d);
-        for (uint32_t i = 0; i < rows; i++) {
-            highest |= page[i] >= limit;
-            codes[at + i] = (uint16_t)page[i];
-        }
+    while ((status = decoding_next(d, &numbers, &run)) == NFL_OK) {
+        for (uint32_t i = 0; i < run.count; i++)
+            signs |= run.numbers[i] | (limit - 1 - run.numbers[i]);
+        decoding_store_run(codes, sizeof *codes, &run);
     }
-    return highest ? decoding_corrupt(d, "a position is beyond the dictionary") : NFL_OK;
+    NFL_TRY(status);
+    return signs >> 63 ? decoding_corrupt(d, "a position is beyond the dictionary") : NFL_OK;
 }
 
 static nfl_status decoding_const(decoding *d)
@@ -182,65 +224,64 @@ static nfl_status decoding_const(decoding *d)
 /* A sequence with a dictionary, left as it is. */
 static nfl_status decoding_dict(decoding *d, nfl__numbers *numbers)
 {
-    uint64_t page[PAGE];
+    decoding_run run = {0};
+    nfl_status status;
     numbers->mapped = 0;
     NFL_TRY(decoding_reserve_codes(d, d->decoded));
     NFL_TRY(decoding_reserve_values(d, d->decoded, decoding_words(numbers->distinct, d->column->width)));
     decoding_store(d->decoded->values, d->column->width, 0, numbers->dict, numbers->distinct);
-    while (numbers->given < d->rows) {
-        uint32_t at = numbers->given, rows = nfl__numbers_next(numbers, page);
-        if (rows == 0)
-            return decoding_wrong_numbers(d);
-        decoding_store(d->decoded->codes, sizeof *d->decoded->codes, at, page, rows);
-    }
+    while ((status = decoding_next(d, numbers, &run)) == NFL_OK)
+        decoding_store_run(d->decoded->codes, sizeof *d->decoded->codes, &run);
+    NFL_TRY(status);
     d->column->form = NFL__COLUMN_DICT;
     d->column->codes = d->decoded->codes;
     d->column->dict_count = numbers->distinct;
     return NFL_OK;
 }
 
-/* Values of rows `at` and up of a column of times: in place, or in `page`. */
-static const int64_t *decoding_times(const nfl__column *column, uint32_t at, uint32_t rows, int64_t page[PAGE])
+/* The reference's times of the rows of a run: in place, or in `times`. */
+static const int64_t *decoding_times(const nfl__column *column, const decoding_run *run, int64_t times[PAGE])
 {
-    if (column->form == NFL__COLUMN_PLAIN)
-        return (const int64_t *)column->values + at;
-    for (uint32_t i = 0; i < rows; i++)
-        page[i] = (int64_t)nfl__column_u64(column, at + i);
-    return page;
+    if (column->form == NFL__COLUMN_PLAIN && !run->rows)
+        return (const int64_t *)column->values + run->first;
+    for (uint32_t i = 0; i < run->count; i++)
+        times[i] = (int64_t)nfl__column_u64(column, decoding_row(run, i));
+    return times;
 }
 
-/* page = unit * (page + of / unit); inlined with a constant unit. */
-static inline void decoding_scale_by(uint64_t *page, uint32_t rows, uint32_t unit, const int64_t *of)
+/* number = unit * (number + of / unit); inlined with a constant unit. */
+static inline void decoding_scale_by(decoding_run *run, uint32_t unit, const int64_t *of)
 {
-    for (uint32_t i = 0; of && i < rows; i++)
-        page[i] += (uint64_t)nfl__floor_divide(of[i], unit);
-    for (uint32_t i = 0; unit != 1 && i < rows; i++)
-        page[i] *= unit;
+    for (uint32_t i = 0; of && i < run->count; i++)
+        run->numbers[i] += (uint64_t)nfl__floor_divide(of[i], unit);
+    for (uint32_t i = 0; unit != 1 && i < run->count; i++)
+        run->numbers[i] *= unit;
 }
 
-static void decoding_scale(uint64_t *page, uint32_t rows, uint32_t unit, const nfl__column *reference, uint32_t at)
+static void decoding_scale(decoding_run *run, uint32_t unit, const nfl__column *reference)
 {
     int64_t times[PAGE];
-    const int64_t *of = reference ? decoding_times(reference, at, rows, times) : NULL;
+    const int64_t *of = reference ? decoding_times(reference, run, times) : NULL;
     switch (unit) {
     case 1:
-        decoding_scale_by(page, rows, 1, of);
+        decoding_scale_by(run, 1, of);
         break;
     case 1000:
-        decoding_scale_by(page, rows, 1000, of);
+        decoding_scale_by(run, 1000, of);
         break;
     case 1000000:
-        decoding_scale_by(page, rows, 1000000, of);
+        decoding_scale_by(run, 1000000, of);
         break;
     default:
-        decoding_scale_by(page, rows, unit, of);
+        decoding_scale_by(run, unit, of);
     }
 }
 
 static nfl_status decoding_numbers(decoding *d, const nfl__column *reference)
 {
     nfl__numbers numbers;
-    uint64_t page[PAGE];
+    decoding_run run = {0};
+    nfl_status status;
     uint32_t unit = nfl__rd_u32_le(&d->rd);
     if (d->column->width > 8 || unit == 0 || unit > INT32_MAX)
         return decoding_corrupt(d, "no unit");
@@ -248,14 +289,12 @@ static nfl_status decoding_numbers(decoding *d, const nfl__column *reference)
     if (numbers.distinct && unit == 1 && !reference)
         return decoding_dict(d, &numbers);
     NFL_TRY(decoding_reserve_values(d, d->decoded, decoding_words(d->rows, d->column->width)));
-    while (numbers.given < d->rows) {
-        uint32_t at = numbers.given, rows = nfl__numbers_next(&numbers, page);
-        if (rows == 0)
-            return decoding_wrong_numbers(d);
+    while ((status = decoding_next(d, &numbers, &run)) == NFL_OK) {
         if (unit > 1 || reference)
-            decoding_scale(page, rows, unit, reference, at);
-        decoding_store(d->decoded->values, d->column->width, at, page, rows);
+            decoding_scale(&run, unit, reference);
+        decoding_store_run(d->decoded->values, d->column->width, &run);
     }
+    NFL_TRY(status);
     d->column->form = NFL__COLUMN_PLAIN;
     return NFL_OK;
 }
@@ -334,14 +373,30 @@ static nfl_status decoding_addresses(decoding *d)
 /* --- pairs --- */
 
 /* Exchange the two where the bitmap says so. */
-static void decoding_swap(const uint8_t *bits, uint32_t rows, uint16_t *first, uint16_t *second)
+static inline void decoding_swap_row(const uint8_t *bits, uint32_t row, uint16_t *first, uint16_t *second)
 {
-    for (uint32_t i = 0; i < rows; i++) {
-        uint16_t mask = (uint16_t)-(bits[i / 8] >> (i % 8) & 1);
-        uint16_t difference = (uint16_t)((first[i] ^ second[i]) & mask);
-        first[i] ^= difference;
-        second[i] ^= difference;
-    }
+    uint16_t mask = (uint16_t)-(bits[row / 8] >> (row % 8) & 1);
+    uint16_t difference = (uint16_t)((first[row] ^ second[row]) & mask);
+    first[row] ^= difference;
+    second[row] ^= difference;
+}
+
+static void decoding_swap(const decoding *d, const uint8_t *bits, uint16_t *first, uint16_t *second)
+{
+    for (uint32_t i = 0; i < d->context->only_count; i++)
+        decoding_swap_row(bits, d->context->only[i], first, second);
+    if (d->context->only_count)
+        return;
+    uint32_t row = 0;
+    for (; row + 8 <= d->rows; row += 8)
+        for (uint32_t i = 0; i < 8; i++) { /* vector code: the byte is the same for all */
+            uint16_t mask = (uint16_t)-((bits[row / 8] & 1u << i) != 0);
+            uint16_t difference = (uint16_t)((first[row + i] ^ second[row + i]) & mask);
+            first[row + i] ^= difference;
+            second[row + i] ^= difference;
+        }
+    for (; row < d->rows; row++)
+        decoding_swap_row(bits, row, first, second);
 }
 
 static nfl_status decoding_pair_codes(decoding *d, uint32_t limit, uint16_t *first, uint16_t *second)
@@ -353,7 +408,7 @@ static nfl_status decoding_pair_codes(decoding *d, uint32_t limit, uint16_t *fir
     NFL_TRY(decoding_codes(d, limit, first));
     NFL_TRY(decoding_codes(d, limit, second));
     if (bits)
-        decoding_swap(bits, d->rows, first, second);
+        decoding_swap(d, bits, first, second);
     return NFL_OK;
 }
 
@@ -420,10 +475,24 @@ static nfl_status decoding_map(decoding *d, uint32_t count, uint64_t *map)
     while (numbers.given < count) {
         uint32_t at = numbers.given, rows = nfl__numbers_next(&numbers, page);
         if (rows == 0)
-            return decoding_wrong_numbers(d);
+            return decoding_corrupt(d, "numbers are wrong");
         memcpy(map + at, page, rows * sizeof *map);
     }
     return NFL_OK;
+}
+
+static void decoding_follow(const decoding *d, const nfl__column *reference, const uint64_t *map)
+{
+    uint32_t wanted = d->context->only_count ? d->context->only_count : d->rows;
+    decoding_run run = {0};
+    for (; run.done < wanted; run.done += run.count) {
+        run.first = run.done;
+        run.rows = d->context->only_count ? d->context->only + run.done : NULL;
+        run.count = wanted - run.done < PAGE ? wanted - run.done : PAGE;
+        for (uint32_t i = 0; i < run.count; i++)
+            run.numbers[i] = map[reference->codes ? reference->codes[decoding_row(&run, i)] : 0];
+        decoding_store_run(d->decoded->values, d->column->width, &run);
+    }
 }
 
 static nfl_status decoding_follows(decoding *d)
@@ -438,14 +507,7 @@ static nfl_status decoding_follows(decoding *d)
     NFL_TRY(decoding_reserve_values(d, d->decoded, words + count)); /* the map behind the values */
     uint64_t *map = d->decoded->values + words;
     NFL_TRY(decoding_map(d, count, map));
-    for (uint32_t at = 0; at < d->rows;) {
-        uint64_t page[PAGE];
-        uint32_t rows = d->rows - at < PAGE ? d->rows - at : PAGE;
-        for (uint32_t i = 0; i < rows; i++)
-            page[i] = map[reference->codes ? reference->codes[at + i] : 0];
-        decoding_store(d->decoded->values, width, at, page, rows);
-        at += rows;
-    }
+    decoding_follow(d, reference, map);
     d->column->form = NFL__COLUMN_PLAIN;
     uint32_t exceptions = nfl__rd_u32_le(&d->rd);
     if (d->rd.failed || exceptions > d->rows)
@@ -476,20 +538,25 @@ static nfl_status decoding_values(decoding *d, uint32_t encoding)
     }
 }
 
+static void decoding_clear_row(const nfl__column *column, nfl__decoded *decoded, uint32_t row)
+{
+    if (nfl__bit_get(column->valid, row))
+        return;
+    if (column->form == NFL__COLUMN_DICT)
+        decoded->codes[row] = 0;
+    else
+        memset((uint8_t *)decoded->values + (size_t)row * column->width, 0, column->width);
+}
+
 /* Rows without the field read as 0. */
-static void decoding_clear_absent(nfl__column *column, nfl__decoded *decoded, uint32_t rows)
+static void decoding_clear_absent(const nfl__chunk_context *context, nfl__column *column, nfl__decoded *decoded)
 {
     if (!column->valid || column->form == NFL__COLUMN_CONST)
         return;
-    uint8_t *values = (uint8_t *)decoded->values;
-    for (uint32_t i = 0; i < rows; i++) {
-        if (nfl__bit_get(column->valid, i))
-            continue;
-        if (column->form == NFL__COLUMN_DICT)
-            decoded->codes[i] = 0;
-        else
-            memset(values + (size_t)i * column->width, 0, column->width);
-    }
+    for (uint32_t i = 0; i < context->only_count; i++)
+        decoding_clear_row(column, decoded, context->only[i]);
+    for (uint32_t row = 0; row < context->rows && context->only_count == 0; row++)
+        decoding_clear_row(column, decoded, row);
 }
 
 nfl_status nfl__decode_column(uint32_t field, uint32_t encoding, const uint8_t *data, size_t len,
@@ -504,8 +571,8 @@ nfl_status nfl__decode_column(uint32_t field, uint32_t encoding, const uint8_t *
     if (nfl__rd_left(&d.rd))
         return decoding_corrupt(&d, "bytes behind the end");
     column->values = d.decoded->values;
-    decoding_clear_absent(column, d.decoded, d.rows);
+    decoding_clear_absent(context, column, d.decoded);
     if (encoding == NFL__ENCODING_PAIR)
-        decoding_clear_absent(context->partner, context->partner_decoded, d.rows);
+        decoding_clear_absent(context, context->partner, context->partner_decoded);
     return NFL_OK;
 }

@@ -97,6 +97,8 @@ void nfl__decoded_free(nfl__decoded *decoded, nfl__memory *memory);
 typedef struct nfl__chunk_context {
     nfl__memory *memory;
     uint32_t rows; /* 1 to NFL__BATCH_ROWS */
+    uint32_t only_count;  /* 0 = all rows are wanted */
+    const uint32_t *only; /* those that are: ascending. The others' values are left open */
     const nfl__column *reference; /* decoded, or NULL */
     const nfl__column *validity;  /* decoded, or NULL */
     nfl__decoded *decoded;

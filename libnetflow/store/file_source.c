@@ -250,6 +250,8 @@ static nfl_status source_load(nfl__source *source, uint32_t field, nfl_error *er
     if (s->columns) {
         nfl__columns_view(s->columns, source->batch.rows, field, column);
     } else {
+        s->loader.only = source->only;
+        s->loader.only_count = source->only_count;
         return nfl__segment_load(&s->segment, s->block, field, &s->loader, &source->batch, err);
     }
     source->batch.loaded |= NFL_HAS(field);

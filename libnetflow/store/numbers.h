@@ -17,7 +17,8 @@
  *
  * The writer measures what each form takes and chooses; PLANES when it is told to. Writing takes a few passes of simple
  * loops and, if the numbers lie close together or a sample has few distinct ones, one to find a dictionary. Reading streams
- * pages of 1024 through the first-level cache: a shift and an addition a number, with DICT a look-up.
+ * pages of 1024 through the first-level cache: a shift and an addition a number, with DICT a look-up. Single numbers are
+ * found without their neighbours, at three times the cost each; with REPEAT its bits up to there are counted. Only SUMMED is read in order.
  *
  * The reader trusts nothing: every length, width, position and code is checked against the bytes there are.
  */
@@ -74,6 +75,11 @@ nfl_status nfl__numbers_open(nfl__numbers *numbers, nfl__rd *rd, uint32_t count,
 
 /* The next numbers, NFL__NUMBERS_PAGE of them or what is left; 0 behind the end or when the bytes are wrong. */
 uint32_t nfl__numbers_next(nfl__numbers *numbers, uint64_t page[NFL__NUMBERS_PAGE]);
+
+/* Instead of next(), those at `at`: ascending positions below `count`, at most a page of them, behind those of the call before. 0 when
+ * the bytes are wrong. Not if the sequence is SUMMED. */
+int nfl__numbers_can_pick(const nfl__numbers *numbers);
+int nfl__numbers_pick(nfl__numbers *numbers, const uint32_t *at, uint32_t count, uint64_t *out);
 
 /* A whole sequence without dictionary; room for count rounded up to whole pages. 0 when the bytes are wrong. */
 int nfl__numbers_read(nfl__rd *rd, uint32_t count, uint64_t *numbers);

@@ -36,8 +36,10 @@ static int numbers_open_packed(nfl__numbers *n, nfl__rd *rd)
         if (n->widths[page] > 64)
             return 0;
         packed += numbers_packed_size(numbers_page_rows(n->stored, page), n->widths[page]);
-        if (n->patch_counts)
-            patches += nfl__load_le16(n->patch_counts + (size_t)page * 2);
+        uint32_t outliers = n->patch_counts ? nfl__load_le16(n->patch_counts + (size_t)page * 2) : 0;
+        if (outliers > PAGE || (outliers && n->widths[page] == 64))
+            return 0;
+        patches += outliers;
     }
     n->packed = nfl__rd_bytes(rd, packed);
     if (n->patch_counts) {
@@ -114,19 +116,22 @@ static void numbers_unpack(const uint8_t *src, uint32_t rows, uint64_t base, uns
         values[i] += (uint64_t)plane[i] << 32;
 }
 
+static uint64_t numbers_patch_upper(const nfl__numbers *n, const uint8_t *patch)
+{
+    uint64_t upper = 0;
+    for (unsigned b = 0; b < n->patch_bytes; b++)
+        upper |= (uint64_t)patch[2 + b] << (8 * b);
+    return upper;
+}
+
 static int numbers_patch(nfl__numbers *n, uint32_t rows, unsigned width, uint64_t *values)
 {
     uint32_t count = nfl__load_le16(n->patch_counts + (size_t)n->page * 2);
-    if (count && width >= 64)
-        return 0;
     for (uint32_t i = 0; i < count; i++) {
         uint32_t at = nfl__load_le16(n->patches);
-        uint64_t upper = 0;
-        for (unsigned b = 0; b < n->patch_bytes; b++)
-            upper |= (uint64_t)n->patches[2 + b] << (8 * b);
         if (at >= rows)
             return 0;
-        values[at] += upper << width;
+        values[at] += numbers_patch_upper(n, n->patches) << width;
         n->patches += 2 + n->patch_bytes;
     }
     return 1;
@@ -222,10 +227,18 @@ static uint32_t numbers_repeat_page(nfl__numbers *n, uint64_t *page)
     const uint8_t *bits = n->repeat + n->given / 8;
     if (!numbers_fill(n))
         return 0;
-    uint32_t at = 0;
-    for (uint32_t i = 0; i < rows; i++) {
+    const uint64_t *buffer = n->buffer;
+    uint32_t at = 0, i = 0;
+    for (; i + 8 <= rows; i += 8) {
+        unsigned eight = bits[i / 8];
+        for (unsigned b = 0; b < 8; b++) {
+            at += eight >> b & 1;
+            page[i + b] = buffer[at];
+        }
+    }
+    for (; i < rows; i++) {
         at += bits[i / 8] >> (i % 8) & 1;
-        page[i] = n->buffer[at];
+        page[i] = buffer[at];
     }
     n->used = at + 1;
     n->buffer[0] = n->buffer[at];
@@ -237,6 +250,101 @@ uint32_t nfl__numbers_next(nfl__numbers *n, uint64_t page[NFL__NUMBERS_PAGE])
     uint32_t rows = n->repeat ? numbers_repeat_page(n, page) : numbers_body_page(n, page);
     n->given += rows;
     return rows;
+}
+
+/* --- single numbers --- */
+
+/* Go to the page with number `at` of the body. */
+static void numbers_seek(nfl__numbers *n, uint32_t at)
+{
+    for (; n->page < at / PAGE; n->page++) {
+        n->packed += numbers_packed_size(numbers_page_rows(n->stored, n->page), n->widths[n->page]);
+        if (n->patch_counts)
+            n->patches += (size_t)nfl__load_le16(n->patch_counts + (size_t)n->page * 2) * (2 + (size_t)n->patch_bytes);
+    }
+}
+
+static uint64_t numbers_pick_patch(const nfl__numbers *n, uint32_t row, unsigned width)
+{
+    uint32_t count = nfl__load_le16(n->patch_counts + (size_t)n->page * 2);
+    const uint8_t *patch = n->patches;
+    uint64_t sum = 0;
+    for (uint32_t i = 0; i < count; i++, patch += 2 + n->patch_bytes)
+        if (nfl__load_le16(patch) == row)
+            sum += numbers_patch_upper(n, patch) << width;
+    return sum;
+}
+
+static uint64_t numbers_pick_packed(nfl__numbers *n, uint32_t at)
+{
+    numbers_seek(n, at);
+    unsigned width = n->widths[n->page];
+    uint32_t row = at % PAGE;
+    uint64_t value = nfl__load_le64(n->bases + (size_t)n->page * 8);
+    if (width > 0)
+        value += nfl__bitunpack_one(n->packed, width < 32 ? width : 32, row);
+    if (width > 32)
+        value += (uint64_t)nfl__bitunpack_one(n->packed + nfl__bitpack_size(numbers_page_rows(n->stored, n->page), 32), width - 32, row)
+                 << 32;
+    return n->patch_counts ? value + numbers_pick_patch(n, row, width) : value;
+}
+
+static uint64_t numbers_pick_planes(const nfl__numbers *n, uint32_t at)
+{
+    uint64_t value = n->base;
+    for (unsigned b = 0; b < n->plane_bytes; b++)
+        value += (uint64_t)n->planes[(size_t)b * n->stored + at] << (8 * b);
+    return value;
+}
+
+/* Number `at` of the body. */
+static uint64_t numbers_pick_one(nfl__numbers *n, uint32_t at)
+{
+    switch (n->form & NUMBERS_BODY) {
+    case NUMBERS_CONST:
+        return n->base;
+    case NUMBERS_PACKED:
+        return numbers_pick_packed(n, at);
+    default:
+        return numbers_pick_planes(n, at);
+    }
+}
+
+/* Bits of 64 numbers of the bitmap; those behind its end are 0 or do not matter. */
+static uint64_t numbers_repeat_word(const nfl__numbers *n, uint32_t word)
+{
+    size_t left = ((size_t)n->count + 7) / 8 - (size_t)word * 8;
+    uint64_t bits = 0;
+    if (left >= 8)
+        return nfl__load_le64(n->repeat + (size_t)word * 8);
+    for (size_t b = 0; b < left; b++)
+        bits |= (uint64_t)n->repeat[(size_t)word * 8 + b] << (8 * b);
+    return bits;
+}
+
+/* Where in the body each number stands: before it are as many as there are bits up to it. */
+static void numbers_body_places(const nfl__numbers *n, const uint32_t *at, uint32_t count, uint64_t *places)
+{
+    uint32_t word = 0, before = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        for (; word < at[i] / 64; word++)
+            before += numbers_popcount(numbers_repeat_word(n, word));
+        places[i] = before + numbers_popcount(numbers_repeat_word(n, word) << (63 - at[i] % 64)) - 1;
+    }
+}
+
+int nfl__numbers_can_pick(const nfl__numbers *n)
+{
+    return !(n->form & NUMBERS_SUMMED);
+}
+
+int nfl__numbers_pick(nfl__numbers *n, const uint32_t *at, uint32_t count, uint64_t *out)
+{
+    if (n->repeat)
+        numbers_body_places(n, at, count, out);
+    for (uint32_t i = 0; i < count; i++)
+        out[i] = numbers_pick_one(n, n->repeat ? (uint32_t)out[i] : at[i]);
+    return n->distinct == 0 || numbers_map(n, count, out);
 }
 
 int nfl__numbers_read(nfl__rd *rd, uint32_t count, uint64_t *values)

@@ -127,6 +127,8 @@ typedef struct nfl__loader {
     nfl__buffer plain; /* before compression */
     void *decompressor;
     uint64_t loading;  /* columns being decoded: none may refer to itself */
+    uint32_t only_count;  /* rows that are wanted, as in nfl__chunk_context */
+    const uint32_t *only;
     nfl__decoded decoded[NFL_FIELD_STORED_COUNT];
 } nfl__loader;
 void nfl__loader_init(nfl__loader *loader, nfl__memory *memory);

@@ -348,8 +348,8 @@ static nfl_status segment_decode(const nfl__segment *segment, const nfl__block *
 {
     const nfl__chunk *chunk = &block->chunks[field];
     uint32_t partner = chunk->form.encoding == NFL__ENCODING_PAIR ? nfl__encoding_partner(field) : NFL_FIELD_NONE;
-    nfl__chunk_context context = {.memory = segment->memory, .rows = block->rows, .decoded = &loader->decoded[field],
-                                  .column = &batch->columns[field]};
+    nfl__chunk_context context = {.memory = segment->memory, .rows = block->rows, .only_count = loader->only_count, .only = loader->only,
+                                  .decoded = &loader->decoded[field], .column = &batch->columns[field]};
     const uint8_t *data = NULL;
     nfl_error why;
     NFL_TRY(segment_load_reference(segment, block, chunk->form.reference, loader, batch, &context.reference, err));

@@ -14,12 +14,16 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 
-static void fuzz_touch(const nfl__column *column, uint32_t rows)
+/* All rows, or those that were wanted alone. */
+static void fuzz_touch(const nfl__column *column, uint32_t rows, const nfl__chunk_context *context)
 {
     uint64_t sum = 0;
-    for (uint32_t i = 0; i < rows; i++)
-        if (nfl__column_has(column, i))
-            sum += *(const uint8_t *)nfl__column_at(column, i);
+    uint32_t count = context->only_count ? context->only_count : rows;
+    for (uint32_t i = 0; i < count; i++) {
+        uint32_t row = context->only_count ? context->only[i] : i;
+        if (nfl__column_has(column, row))
+            sum += *(const uint8_t *)nfl__column_at(column, row);
+    }
     *(volatile uint64_t *)&sum = sum;
 }
 
@@ -29,6 +33,7 @@ static void fuzz_chunk(nfl__memory *memory, nfl__rd rd)
     static const nfl_ip addresses[2];
     static const uint16_t codes[65536];
     static const uint64_t valid[1024] = {5};
+    static const uint32_t some_rows[] = {0, 1500};
     uint32_t field = nfl__rd_u8(&rd) % NFL_FIELD_STORED_COUNT, encoding = nfl__rd_u8(&rd);
     uint32_t rows = 1u + nfl__rd_u16_le(&rd);
     const nfl__column references[] = {
@@ -38,7 +43,7 @@ static void fuzz_chunk(nfl__memory *memory, nfl__rd rd)
     uint8_t given = nfl__rd_u8(&rd);
     nfl__decoded decoded = {0}, partner_decoded = {0};
     nfl__column column, partner;
-    nfl__chunk_context context = {memory, rows, NULL, NULL, &decoded, &column, NULL, NULL};
+    nfl__chunk_context context = {.memory = memory, .rows = rows, .decoded = &decoded, .column = &column};
     if (given & 3)
         context.reference = &references[(given & 3) - 1];
     if (given & 4)
@@ -47,10 +52,14 @@ static void fuzz_chunk(nfl__memory *memory, nfl__rd rd)
         context.partner = &partner;
         context.partner_decoded = &partner_decoded;
     }
+    if (given & 16) {
+        context.only = some_rows;
+        context.only_count = rows > some_rows[1] ? 2 : 1;
+    }
     if (nfl__decode_column(field, encoding, rd.pos, nfl__rd_left(&rd), &context, NULL) == NFL_OK) {
-        fuzz_touch(&column, rows);
+        fuzz_touch(&column, rows, &context);
         if (encoding == NFL__ENCODING_PAIR)
-            fuzz_touch(&partner, rows);
+            fuzz_touch(&partner, rows, &context);
     }
     nfl__decoded_free(&decoded, memory);
     nfl__decoded_free(&partner_decoded, memory);
@@ -59,9 +68,10 @@ static void fuzz_chunk(nfl__memory *memory, nfl__rd rd)
 static void fuzz_block(const nfl__segment *segment, const nfl__block *block, nfl__loader *loader)
 {
     nfl__batch batch = {.rows = block->rows};
+    const nfl__chunk_context all = {.only_count = 0};
     for (uint32_t field = 0; field < NFL_FIELD_STORED_COUNT; field++)
         if (nfl__segment_load(segment, block, field, loader, &batch, NULL) == NFL_OK)
-            fuzz_touch(&batch.columns[field], batch.rows);
+            fuzz_touch(&batch.columns[field], batch.rows, &all);
 }
 
 static void fuzz_segment(nfl__memory *memory, const uint8_t *bytes, size_t len)

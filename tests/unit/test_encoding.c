@@ -106,6 +106,30 @@ static nfl_status sequence_read(sequence *s, const uint8_t *data, size_t len, ui
     return status == NFL_OK && nfl__rd_left(&rd) ? NFL_E_CORRUPT : status;
 }
 
+/* Some of the numbers alone, in steps of up to `step`; 1 = they could be read and are those of `numbers`, which may be NULL. */
+static int sequence_picks(sequence *s, test_random *random, const uint8_t *data, size_t len, uint32_t count, uint32_t step,
+                          const uint64_t *numbers)
+{
+    nfl__numbers reader;
+    uint32_t at[100];
+    uint64_t picked[100];
+    nfl__rd rd = nfl__rd_make(data, len);
+    if (nfl__numbers_open(&reader, &rd, count, &s->memory, &s->dict, &s->dict_capacity) != NFL_OK)
+        return 0;
+    for (uint32_t next = 0, n; next < count && nfl__numbers_can_pick(&reader);) {
+        for (n = 0; n < 100 && next < count; n++) {
+            at[n] = next;
+            next += 1 + (uint32_t)test_below(random, step);
+        }
+        if (!nfl__numbers_pick(&reader, at, n, picked))
+            return 0;
+        for (uint32_t i = 0; numbers && i < n; i++)
+            if (picked[i] != numbers[at[i]])
+                return 0;
+    }
+    return 1;
+}
+
 /* Numbers of a shape, some of them repeated. */
 static void sequence_fill(test_random *random, unsigned shape, unsigned repeated_percent, uint32_t count, uint64_t *numbers)
 {
@@ -133,6 +157,8 @@ static void test_sequences_come_back(void)
                 uint8_t *data = test_exact(s.out.data, s.out.len);
                 CU_ASSERT_EQUAL(sequence_read(&s, data, s.out.len, count, back), NFL_OK);
                 CU_ASSERT_EQUAL(memcmp(numbers, back, count * sizeof *numbers), 0);
+                CU_ASSERT(sequence_picks(&s, &random, data, s.out.len, count, 1 + count / 3, numbers));
+                CU_ASSERT(sequence_picks(&s, &random, data, s.out.len, count, 2, numbers));
                 nfl__rd rd = nfl__rd_make(data, s.out.len);
                 if (hows[h] & (NFL__NUMBERS_SIMPLE | NFL__NUMBERS_SORTED)) {
                     CU_ASSERT(nfl__numbers_read(&rd, count, back));
@@ -198,6 +224,7 @@ static void test_hostile_sequences_are_refused_or_read(void)
                 data[test_below(&random, s.out.len)] = (uint8_t)test_next(&random);
                 nfl_status status = sequence_read(&s, data, s.out.len, 300, back);
                 CU_ASSERT(status == NFL_OK || status == NFL_E_CORRUPT);
+                sequence_picks(&s, &random, data, s.out.len, 300, 20, NULL);
                 free(data);
             }
         }
@@ -226,6 +253,7 @@ static void test_hostile_chunks_are_refused_or_read(void)
     enum { ROWS = 300 };
     static const uint32_t fields[] = {NFL_FIELD_SRC, NFL_FIELD_SRC_PORT, NFL_FIELD_BYTES, NFL_FIELD_LAST, NFL_FIELD_NEXT_HOP};
     static const int64_t received[ROWS] = {0};
+    static const uint32_t only[3] = {0, 77, ROWS - 1};
     test_random random = {test_seed()};
     nfl__memory memory;
     nfl__memory_init(&memory, NULL, 0);
@@ -238,7 +266,8 @@ static void test_hostile_chunks_are_refused_or_read(void)
             uint64_t values[2][ROWS * 2];
             nfl__batch batch = {.rows = ROWS};
             nfl__column column, partner, reference = {.values = received, .form = NFL__COLUMN_PLAIN, .width = 8};
-            nfl__chunk_context context = {&memory, ROWS, &reference, NULL, &decoded, &column, &partner_decoded, &partner};
+            nfl__chunk_context context = {.memory = &memory, .rows = ROWS, .reference = &reference, .decoded = &decoded, .column = &column,
+                                          .partner_decoded = &partner_decoded, .partner = &partner, .only = only};
             nfl__chunk_form form;
             batch.columns[NFL_FIELD_RECEIVED] = reference;
             for (int side = 0; side < (other == NFL_FIELD_NONE ? 1 : 2); side++) {
@@ -261,6 +290,11 @@ static void test_hostile_chunks_are_refused_or_read(void)
                 nfl_status status = nfl__decode_column(field, encoding, data, out.len, &context, NULL);
                 for (uint32_t i = 0; status == NFL_OK && i < ROWS; i++)
                     CU_ASSERT(!nfl__column_has(&column, i) || nfl__column_at(&column, i) != NULL);
+                context.only_count = 3;
+                status = nfl__decode_column(field, encoding, data, out.len, &context, NULL);
+                for (uint32_t i = 0; status == NFL_OK && i < 3; i++)
+                    CU_ASSERT(!nfl__column_has(&column, only[i]) || nfl__column_at(&column, only[i]) != NULL);
+                context.only_count = 0;
                 free(data);
             }
         }

@@ -157,6 +157,25 @@ static uint64_t shaped_fields(test_random *random, const uint8_t *holes)
     return fields;
 }
 
+/* A few rows that are wanted, loaded without the others. */
+static void check_some_rows(const nfl__segment *segment, const nfl__block *block, nfl__memory *memory, const nfl_flow *flows,
+                            uint32_t step)
+{
+    uint32_t only[200], wrong = 0;
+    nfl__batch batch = {.rows = block->rows};
+    nfl__loader loader;
+    nfl__loader_init(&loader, memory);
+    loader.only = only;
+    for (uint32_t row = step / 2; row < block->rows && loader.only_count < 200; row += step)
+        only[loader.only_count++] = row;
+    for (uint32_t f = NFL_FIELD_STORED_COUNT; f-- > 0;)
+        NFL_CHECK(nfl__field_row(f)->name, nfl__segment_load(segment, block, f, &loader, &batch, NULL) == NFL_OK);
+    for (uint32_t i = 0; i < loader.only_count; i++)
+        wrong += !test_row_equals(&batch, only[i], &flows[only[i]]);
+    CU_ASSERT_EQUAL(wrong, 0);
+    nfl__loader_free(&loader);
+}
+
 static void check_shapes(test_random *random, unsigned level, uint32_t rows)
 {
     nfl__memory memory;
@@ -191,6 +210,7 @@ static void check_shapes(test_random *random, unsigned level, uint32_t rows)
     for (uint32_t i = 0; i < rows; i++)
         wrong += !test_row_equals(&batch, i, &flows[i]);
     CU_ASSERT_EQUAL(wrong, 0);
+    check_some_rows(&segment, &segment.blocks[0], &memory, flows, 1 + rows / 150);
     nfl__loader_free(&loader);
     nfl__segment_close(&segment);
     nfl__buffer_free(&bytes);
