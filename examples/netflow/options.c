@@ -47,6 +47,8 @@ static const option_row option_rows[] = {
      "name servers by comma, instead of the system's"},
     {OPTION_SPREAD, 0, VALUE_NONE, offsetof(options, spread), "spread", NULL,
      "spread each flow over the buckets it covers, instead of counting it where it starts"},
+    {OPTION_UNIQUE, 0, VALUE_NONE, offsetof(options, unique), "unique", NULL,
+     "count once what several exporters saw"},
     {OPTION_PERCENTILE, 0, VALUE_COUNT, offsetof(options, percentile), "percentile", "P",
      "tell the P-th percentile of the buckets' rates beneath the table: 95"},
     {OPTION_MEMORY, 0, VALUE_SIZE, offsetof(options, memory_bytes), "memory", "SIZE",

@@ -248,6 +248,8 @@ static void results_explain(const results *r)
     NFL_OPTS(nfl_query_stats, stats, .reserved = 0);
     char memory[NFL_VALUE_TEXT_SIZE];
     nfl_cursor_get_stats(r->cursor, &stats);
+    if (r->given->unique)
+        fprintf(stderr, "records left out because another exporter saw them better %" PRIu64 "\n", stats.rows_duplicate);
     fprintf(stderr,
             "blocks read %" PRIu64 ", left out %" PRIu64 " (times, values and addresses in their summaries)\n"
             "records looked at %" PRIu64 ", matching %" PRIu64 ", of these by sums made before %" PRIu64 ", groups or rows %" PRIu64 "\n"
@@ -349,6 +351,7 @@ static results_source *results_begin(const options *given, nfl_query *queries, s
         query->to_us = given->to_us;
         query->now_us = given->now_us;
         query->limit = given->limit;
+        query->flags |= given->unique ? NFL_QUERY_UNIQUE : 0;
         query->max_memory_bytes = given->memory_bytes;
     }
     return source;

@@ -65,6 +65,7 @@ static void api_write_stats(const api_query *q, json *j)
     json_pair_u64(j, "packets", stats.packets);
     json_pair_u64(j, "flows", stats.flows);
     json_pair_u64(j, "reduced", stats.rows_reduced);
+    json_pair_u64(j, "duplicates", stats.rows_duplicate);
     json_close(j, '}');
     json_key(j, "cost");
     json_open(j, '{');
@@ -124,7 +125,7 @@ static int api_set_order(nfl_query *query, const api_request *request, api_reply
     query->columns = api_flow_columns;
     if (!api_get_number(request, reply, "desc", 1, 1, &descending))
         return 0;
-    query->flags = descending ? 0 : NFL_QUERY_ASCENDING;
+    query->flags |= descending ? 0 : NFL_QUERY_ASCENDING;
     return 1;
 }
 
@@ -205,7 +206,7 @@ static void api_series(const api *a, const api_request *request, api_reply *repl
         q.query.group_by = api_get(request, "by");
         q.query.order_by = q.query.group_by ? api_get(request, "order") : "time";
         q.query.limit = q.query.group_by ? limit : 0;
-        q.query.flags = (q.query.group_by ? 0 : NFL_QUERY_ASCENDING) | (fill ? NFL_QUERY_FILL : 0) | (spread ? NFL_QUERY_SPREAD : 0);
+        q.query.flags |= (q.query.group_by ? 0 : NFL_QUERY_ASCENDING) | (fill ? NFL_QUERY_FILL : 0) | (spread ? NFL_QUERY_SPREAD : 0);
         q.query.having = api_get(request, "having");
         json_open(&reply->body, '{');
         json_pair_text(&reply->body, "by", q.query.group_by);
@@ -366,10 +367,10 @@ static const struct {
     void (*answer)(const api *a, const api_request *request, api_reply *reply);
     const char *parameters; /* each with a space on both sides */
 } api_routes[] = {
-    {"/api/top", api_top, " by n from to order filter having after "},
-    {"/api/flows", api_flows, " filter from to order desc n offset after "},
-    {"/api/series", api_series, " bucket by n from to order filter having fill spread "},
-    {"/api/export", api_export, " format filter from to order desc n "},
+    {"/api/top", api_top, " by n from to order filter having after unique "},
+    {"/api/flows", api_flows, " filter from to order desc n offset after unique "},
+    {"/api/series", api_series, " bucket by n from to order filter having fill spread unique "},
+    {"/api/export", api_export, " format filter from to order desc n unique "},
     {"/api/findings", api_findings, " from to n "},
     {"/api/status", api_state, " "},
     {"/api/resolve", api_resolve, " ip "},

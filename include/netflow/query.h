@@ -24,6 +24,25 @@ extern "C" {
  *  packet covers, and the parts add up to the whole; `flows` counts in the bucket of the start. With a window, flows that overlap it
  *  count, each with its part in it; nfl_query_stats has the flows' whole sums. A flow may cover 4096 buckets (::NFL_E_LIMIT). */
 #define NFL_QUERY_SPREAD 0x8u
+/**
+ * Count once what several exporters saw. A flow that crosses several routers, or is exported by one router where it comes in and where
+ * it goes out, is recorded several times; without this flag sums count it as often.
+ *
+ * Records that match window and filter are put together by `src`, `dst`, `proto`, `src_port` and `dst_port` (of ICMP and ICMPv6:
+ * `icmp_type` and `icmp_code` instead), and by the hour, of UTC, of `first`. An observation point is the triple of `exporter`, `domain`
+ * and `direction`. Of each conversation direction and hour only the records of that point count which saw the most packets in it, in all
+ * its records together; ties: the most bytes, then the lowest exporter, domain, direction. Packets and bytes are multiplied by the
+ * sampling rate for that, whether ::NFL_QUERY_UNSCALED or not. What was not sent counts as 0. Records without `src` or `dst` all count.
+ *
+ * So parts of a flow that were cut by different active timeouts never add up across points, and a change of route costs at most the
+ * hour it happens in: then the part that the weaker point saw. Addresses that a router translates are two conversations. A filter may
+ * choose the points: `exporter 192.0.2.1` leaves that one alone.
+ *
+ * The matching records are read twice, and meanwhile 64 bytes or so held in memory for each conversation direction, hour and point
+ * (::NFL_E_LIMIT beyond `max_memory_bytes`). Sums of compacted flows cannot be used: flows that are gone
+ * (nfl_compact_opts::sums_before_us) count as `rows_reduced`. nfl_query_stats::rows_duplicate tells what was left out.
+ */
+#define NFL_QUERY_UNIQUE 0x10u
 
 /** Most bytes of a token of nfl_cursor_token(), NUL included. */
 #define NFL_TOKEN_SIZE 512
@@ -100,7 +119,7 @@ typedef struct nfl_column_info {
 typedef struct nfl_query_stats {
     uint32_t struct_size;    /**< Set by the caller before the call. */
     uint32_t reserved;       /**< 0. */
-    uint64_t rows_matched;   /**< Stored flow records that passed window and filter. */
+    uint64_t rows_matched;   /**< Stored flow records that passed window and filter; not those in `rows_duplicate`. */
     uint64_t bytes;          /**< Sum over them. */
     uint64_t packets;        /**< Sum over them. */
     uint64_t flows;          /**< Sum over them. */
@@ -111,12 +130,14 @@ typedef struct nfl_query_stats {
     uint64_t blocks_skipped; /**< Blocks left out because their summaries exclude a match. */
     uint64_t memory_bytes;   /**< Peak memory of the query. */
     uint64_t passes;         /**< How often the data were read: more than once where groups did not fit in memory;
-                                  the counters above are those of one pass. 0 for a listing. */
+                                  the counters above are those of one pass. 0 for a listing. The first
+                                  reading for ::NFL_QUERY_UNIQUE is not counted. */
     uint64_t rows_summed;    /**< Of those that matched, the ones that were not read, but taken from sums that were made of
                                   them when their segment was compacted. Where a window cuts sums whose flows are gone
                                   (nfl_compact_opts::sums_before_us), they count by their `flows`. */
     uint64_t rows_reduced;   /**< Records that may match and are missing in the result: their flows are gone, and their sums do
                                   not tell what was asked. */
+    uint64_t rows_duplicate; /**< Records that passed window and filter, but were left out: see ::NFL_QUERY_UNIQUE. */
 } nfl_query_stats;
 
 /**

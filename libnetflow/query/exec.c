@@ -371,6 +371,8 @@ nfl_status nfl__exec_start(nfl_cursor *cursor, const nfl_alloc *alloc, nfl_error
     if (!cursor->scan)
         return nfl__query_nomem(&cursor->memory, sizeof *cursor->scan, err);
     NFL_TRY(nfl__scan_open(cursor->scan, plan, reads, alloc, &cursor->store, err));
+    if (plan->query.flags & NFL_QUERY_UNIQUE)
+        NFL_TRY(nfl__scan_make_unique(cursor->scan, &cursor->memory, err));
     nfl__cursor_note_memory(cursor);
     if (plan->adds_up)
         nfl__scan_add_up(cursor->scan, &plan->adding);

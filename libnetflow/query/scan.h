@@ -18,6 +18,8 @@
 #define NFL__SCAN_ROWS 1024u
 #define NFL__SCAN_TOTALS 3u /* bytes, packets, flows */
 
+struct nfl__unique;
+
 typedef struct nfl__scan {
     nfl_filter *filter;
     nfl__filter_scratch *scratch;
@@ -26,6 +28,7 @@ typedef struct nfl__scan {
     const volatile int32_t *cancel;
     uint64_t fields;         /* that may be loaded */
     const nfl__adding *adding; /* sums of flows will do; NULL = they will not */
+    struct nfl__unique *unique; /* rows that count, of what several saw (unique.h); NULL = all */
     uint64_t most;           /* matching rows to go to */
     uint64_t reads;          /* fields loaded for every block with matches */
     uint64_t bits;           /* what is left of the current word of `selected` */
@@ -54,6 +57,10 @@ void nfl__scan_close(nfl__scan *scan);
 
 /* Say that sums of flows will do instead of flows; before the first block. adding outlives the scan. */
 void nfl__scan_add_up(nfl__scan *scan, const nfl__adding *adding);
+
+/* Leave out what other observation points saw better: reads all of the source once, and begins again. Before the first block. What
+ * has to be remembered is counted against memory, which outlives the scan. NFL_E_LIMIT. */
+nfl_status nfl__scan_make_unique(nfl__scan *scan, nfl__memory *memory, nfl_error *err);
 
 /* Begin again, with new statistics, and end after `most` matching rows: since rows come in order of arrival, those that
  * arrived since the first time are left out. */

@@ -192,6 +192,7 @@ class Stores(unittest.TestCase):
             whole, spread = (store.query(bucket=tenth, columns='bytes', spread=s).columns() for s in (False, True))
             self.assertEqual(sum(spread['bytes']), sum(whole['bytes']))
             self.assertNotEqual(spread['bytes'], whole['bytes'])
+            self.assertEqual(sum(store.query(bucket=tenth, columns='flows', unique=True).columns()['flows']), 164)
 
     def test_columns_are_lists_for_data_frames(self):
         self.fill()

@@ -436,6 +436,17 @@ class Others(Case):
             sums.append([sum(int(row[name]) for row in rows) for name in ('bytes', 'packets', 'flows')])
         self.assertEqual(sums[0], sums[1])
 
+    def test_what_two_exporters_saw_counts_once(self):
+        store, capture = self.work / 'unique', self.work / 'unique.pcap'
+        records = [[(START + 3600, v5(FLOWS[:8], 0))], [(START + 3600, v5(FLOWS[:9], 0))]]
+        capture.write_bytes(pcap(records[0]) + pcap(records[1])[24:].replace(socket.inet_aton('192.0.2.254'), socket.inet_aton('192.0.2.252')))
+        self.good('import', '-s', store, capture)
+        for command in (['top', '--by', 'src'], ['series', '--bucket', '1h'], ['flows']):
+            twice, once = (self.good(command[0], '-s', store, *command[1:], '--format', 'json', *more).json() for more in ([], ['--unique']))
+            self.assertEqual(sum(int(r['bytes']) for r in twice), sum(f[7] for f in FLOWS[:8] + FLOWS[:9]))
+            self.assertEqual(sum(int(r['bytes']) for r in once), sum(f[7] for f in FLOWS[:9]))
+        self.assertIn('saw them better 8\n', Run('top', '-s', store, '--by', 'src', '--unique', '--explain').err)
+
     def test_percentile(self):
         table = self.good('series', '-s', self.store, '--bucket', '5m', '--percentile', '95').out
         rows = self.good('series', '-s', self.store, '--bucket', '5m', '--format', 'json').json()

@@ -108,6 +108,8 @@ class Netflowd(unittest.TestCase):
         self.assertEqual(apps, {'https': 2, 'dns': 1})
         web = daemon.get('/api/flows', filter='src ip 10.0.0.1 and dst port 443')['rows']
         self.assertEqual([(r['src'], r['dst_port'], r['proto'], r['bytes']) for r in web], [('10.0.0.1', 443, 6, 9000)])
+        once = daemon.get('/api/flows', unique=1)
+        self.assertEqual((len(once['rows']), once['total']['duplicates']), (3, 0))
         series = daemon.get('/api/series', bucket='1h')['rows']
         self.assertEqual(sum(r['bytes'] for r in series), 29070)
         status = daemon.get('/api/status')
