@@ -49,6 +49,8 @@ static const option_row option_rows[] = {
      "spread each flow over the buckets it covers, instead of counting it where it starts"},
     {OPTION_UNIQUE, 0, VALUE_NONE, offsetof(options, unique), "unique", NULL,
      "count once what several exporters saw"},
+    {OPTION_BIFLOW, 0, VALUE_NONE, offsetof(options, biflow), "biflow", NULL,
+     "put both directions of a conversation together: reverse_bytes, reverse_packets"},
     {OPTION_PERCENTILE, 0, VALUE_COUNT, offsetof(options, percentile), "percentile", "P",
      "tell the P-th percentile of the buckets' rates beneath the table: 95"},
     {OPTION_MEMORY, 0, VALUE_SIZE, offsetof(options, memory_bytes), "memory", "SIZE",

@@ -39,7 +39,8 @@ enum {
     OPTION_BEFORE = 1 << 22,
     OPTION_MAX_SIZE = 1 << 23,
     OPTION_MIN_FREE = 1 << 24,
-    OPTION_UNIQUE = 1 << 25
+    OPTION_UNIQUE = 1 << 25,
+    OPTION_BIFLOW = 1 << 26
 };
 
 typedef struct options {
@@ -68,6 +69,7 @@ typedef struct options {
     uint64_t memory_bytes; /* of a query; 0 = the library's default */
     uint32_t spread;
     uint32_t unique;
+    uint32_t biflow;
     uint32_t explain;
     uint32_t tcp;
     uint32_t given; /* OPTION_* bits */

@@ -351,7 +351,7 @@ static results_source *results_begin(const options *given, nfl_query *queries, s
         query->to_us = given->to_us;
         query->now_us = given->now_us;
         query->limit = given->limit;
-        query->flags |= given->unique ? NFL_QUERY_UNIQUE : 0;
+        query->flags |= (given->unique ? NFL_QUERY_UNIQUE : 0) | (given->biflow ? NFL_QUERY_BIFLOW : 0);
         query->max_memory_bytes = given->memory_bytes;
     }
     return source;

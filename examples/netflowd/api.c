@@ -28,6 +28,9 @@ static const api_patience api_page_patience = {30, 0}, api_export_patience = {60
 static const char api_flow_columns[] =
     "first,last,duration,src,src_port,dst,dst_port,proto,app,tcp_flags,icmp_type,icmp_code,tos,"
     "bytes,packets,flows,in_if,out_if,src_as,dst_as,exporter,sampling";
+static const char api_biflow_columns[] =
+    "first,last,duration,src,src_port,dst,dst_port,proto,app,tcp_flags,reverse_tcp_flags,icmp_type,icmp_code,tos,"
+    "bytes,reverse_bytes,packets,reverse_packets,flows,in_if,out_if,src_as,dst_as,exporter,sampling";
 
 void api_fail(api_reply *reply, unsigned status, const char *message)
 {
@@ -122,7 +125,7 @@ static int api_set_order(nfl_query *query, const api_request *request, api_reply
     uint64_t descending;
     query->order_by = api_get(request, "order");
     query->after = api_get(request, "after");
-    query->columns = api_flow_columns;
+    query->columns = query->flags & NFL_QUERY_BIFLOW ? api_biflow_columns : api_flow_columns;
     if (!api_get_number(request, reply, "desc", 1, 1, &descending))
         return 0;
     query->flags |= descending ? 0 : NFL_QUERY_ASCENDING;
@@ -367,10 +370,10 @@ static const struct {
     void (*answer)(const api *a, const api_request *request, api_reply *reply);
     const char *parameters; /* each with a space on both sides */
 } api_routes[] = {
-    {"/api/top", api_top, " by n from to order filter having after unique "},
-    {"/api/flows", api_flows, " filter from to order desc n offset after unique "},
-    {"/api/series", api_series, " bucket by n from to order filter having fill spread unique "},
-    {"/api/export", api_export, " format filter from to order desc n unique "},
+    {"/api/top", api_top, " by n from to order filter having after unique biflow "},
+    {"/api/flows", api_flows, " filter from to order desc n offset after unique biflow "},
+    {"/api/series", api_series, " bucket by n from to order filter having fill spread unique biflow "},
+    {"/api/export", api_export, " format filter from to order desc n unique biflow "},
     {"/api/findings", api_findings, " from to n "},
     {"/api/status", api_state, " "},
     {"/api/resolve", api_resolve, " ip "},

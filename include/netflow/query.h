@@ -43,6 +43,33 @@ extern "C" {
  * (nfl_compact_opts::sums_before_us) count as `rows_reduced`. nfl_query_stats::rows_duplicate tells what was left out.
  */
 #define NFL_QUERY_UNIQUE 0x10u
+/**
+ * Both directions of a conversation as one record, a biflow (RFC 5103): the record of the side that began, with `reverse_bytes`,
+ * `reverse_packets` and `reverse_tcp_flags` of the answer's record. Sums of bytes and reverse_bytes over all records, together, are the
+ * sum of bytes without this flag; the same of packets.
+ *
+ * Two records are the halves of one if they are from the same `exporter`, `domain` and with the same `sampling`, of the same `proto`,
+ * with `src` and `src_port` of one as `dst` and `dst_port` of the other (what was not sent counts as 0), of ICMP and ICMPv6 request and
+ * answer of an echo, timestamp, information or mask message; if they overlap in time or are at most 60 seconds apart, start at most an
+ * hour apart, and arrived at most 120 seconds apart. In order of arrival, each record takes, of the halves that wait and fit, the one
+ * whose start is nearest to its own (ties: the one that came first), or waits itself; at most 8 of the same endpoints and direction
+ * wait, a ninth makes the oldest go alone.
+ *
+ * The side that began is that whose record starts first; ties: that of the ICMP request, that with the higher port, the lower address.
+ * `last` is the later one of both, `received` too; all else is that of its record, `flows` included. Records that stay alone have
+ * `reverse_bytes` and `reverse_packets` of 0 where they have `bytes` and `packets`. Records that have reverse counters already, or lack
+ * `src` or `dst`, stay as they are.
+ *
+ * Window and filter look at the biflows: `reverse_packets = 0` finds the unanswered ones, `src ip 192.0.2.1` what that address began,
+ * and a flow belongs to the window if its initiator's half starts in it. So everything in the window, and an hour before and after it,
+ * is read; no block is left out for any other reason than its times. Records of listings without order come when both halves have
+ * arrived, or waited long enough. What waits is held in memory, 360 bytes a record (::NFL_E_LIMIT beyond `max_memory_bytes`). Sums of
+ * compacted flows cannot be used: flows that are gone count as `rows_reduced`. nfl_query_stats::rows_read counts biflows.
+ *
+ * Not together with ::NFL_QUERY_UNIQUE (::NFL_E_ARG): where both directions take different ways, no observation point has both, and to
+ * count one point only would lose one of them.
+ */
+#define NFL_QUERY_BIFLOW 0x20u
 
 /** Most bytes of a token of nfl_cursor_token(), NUL included. */
 #define NFL_TOKEN_SIZE 512
@@ -83,7 +110,8 @@ typedef struct nfl_query {
     nfl_usec now_us;      /**< For relative times in the filter; 0 = none allowed. */
     uint64_t limit;       /**< Rows returned; 0 = all. With buckets and groups: groups kept, by their total. */
     uint64_t offset;      /**< Rows passed over first; groups with buckets and groups. */
-    /** For groups and sorting; 0 = 128 MiB with a limit, 1 GiB without or with distinct(). Groups with a limit and without buckets are counted in
+    /** For groups and sorting; 0 = 128 MiB with a limit, 1 GiB without or with distinct(), ::NFL_QUERY_UNIQUE or
+     *  ::NFL_QUERY_BIFLOW. Groups with a limit and without buckets are counted in
      *  several passes when they do not fit; that takes some hundred kilobytes at least. Beyond it: ::NFL_E_LIMIT. */
     uint64_t max_memory_bytes;
     NFL_PTR(const volatile int32_t *, cancel); /**< Set non-zero by anyone to stop; may be NULL. */

@@ -370,9 +370,10 @@ nfl_status nfl__exec_start(nfl_cursor *cursor, const nfl_alloc *alloc, nfl_error
     cursor->scan = nfl__new(&cursor->memory, 1, sizeof *cursor->scan);
     if (!cursor->scan)
         return nfl__query_nomem(&cursor->memory, sizeof *cursor->scan, err);
+    cursor->scan->memory = &cursor->memory;
     NFL_TRY(nfl__scan_open(cursor->scan, plan, reads, alloc, &cursor->store, err));
     if (plan->query.flags & NFL_QUERY_UNIQUE)
-        NFL_TRY(nfl__scan_make_unique(cursor->scan, &cursor->memory, err));
+        NFL_TRY(nfl__scan_make_unique(cursor->scan, err));
     nfl__cursor_note_memory(cursor);
     if (plan->adds_up)
         nfl__scan_add_up(cursor->scan, &plan->adding);
@@ -391,7 +392,8 @@ nfl_status nfl__exec_open(const nfl_query *query, const nfl_alloc *alloc, const 
     nfl__plan plan;
     NFL_TRY(nfl__plan_make(query, &plan, err));
     nfl__memory memory;
-    uint64_t budget = plan.query.limit && !plan.counts_distinct ? EXEC_MEMORY : EXEC_MEMORY_ALL;
+    int much = !plan.query.limit || plan.counts_distinct || plan.query.flags & (NFL_QUERY_UNIQUE | NFL_QUERY_BIFLOW);
+    uint64_t budget = much ? EXEC_MEMORY_ALL : EXEC_MEMORY;
     nfl__memory_init(&memory, alloc, plan.query.max_memory_bytes ? plan.query.max_memory_bytes : budget);
     nfl_cursor *cursor = nfl__new(&memory, 1, sizeof *cursor);
     if (!cursor)

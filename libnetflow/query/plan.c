@@ -283,12 +283,16 @@ static nfl_status plan_set_order(nfl__plan *plan, const char *field_name, nfl_er
     return NFL_OK;
 }
 
-#define PLAN_FLAGS (NFL_QUERY_UNSCALED | NFL_QUERY_ASCENDING | NFL_QUERY_FILL | NFL_QUERY_SPREAD | NFL_QUERY_UNIQUE)
+#define PLAN_FLAGS                                                                                                              \
+    (NFL_QUERY_UNSCALED | NFL_QUERY_ASCENDING | NFL_QUERY_FILL | NFL_QUERY_SPREAD | NFL_QUERY_UNIQUE | NFL_QUERY_BIFLOW)
 
 static nfl_status plan_check(const nfl_query *query, nfl_error *err)
 {
     if (query->flags & ~PLAN_FLAGS)
         return nfl__fail(err, NFL_E_ARG, NFL_NO_OFFSET, "query flags 0x%x are not known", query->flags);
+    if (query->flags & NFL_QUERY_UNIQUE && query->flags & NFL_QUERY_BIFLOW)
+        return nfl__fail(err, NFL_E_ARG, NFL_NO_OFFSET,
+                         "unique and biflow exclude each other: where directions take different ways, no point has both");
     if (query->flags & NFL_QUERY_SPREAD && query->bucket_us == 0)
         return nfl__fail(err, NFL_E_ARG, NFL_NO_OFFSET, "flows are spread over buckets, and there are none");
     if (query->bucket_us < 0)
@@ -302,11 +306,13 @@ static int plan_is_text(const char *text)
     return text && text[strspn(text, " \t\r\n")];
 }
 
-/* Of sums, sums can be made, nothing else; they are scaled, and do not tell who saw what. */
+/* Of sums, sums can be made, nothing else; they are scaled, and do not tell who saw what or who
+ * answered. */
 static void plan_set_adding(nfl__plan *plan)
 {
     const uint64_t sums = NFL_HAS(NFL_FIELD_BYTES) | NFL_HAS(NFL_FIELD_PACKETS) | NFL_HAS(NFL_FIELD_FLOWS);
-    plan->adds_up = plan->grouped && !plan->unscaled && !plan->spread && !(plan->query.flags & NFL_QUERY_UNIQUE);
+    plan->adds_up = plan->grouped && !plan->unscaled && !plan->spread &&
+                    !(plan->query.flags & (NFL_QUERY_UNIQUE | NFL_QUERY_BIFLOW));
     plan->adding = (nfl__adding){0, plan->query.bucket_us};
     for (uint32_t i = 0; i < plan->measure_count; i++)
         plan->adds_up = plan->adds_up && (sums & NFL_HAS(plan->measures[i].field));

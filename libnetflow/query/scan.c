@@ -1,6 +1,7 @@
 #include "query/scan.h"
 
 #include "base/error.h"
+#include "query/biflow.h"
 #include "query/derive.h"
 #include "query/unique.h"
 
@@ -26,6 +27,8 @@ nfl_status nfl__scan_open(nfl__scan *scan, const nfl__plan *plan, uint64_t reads
     scan->fields = scan->reads | plan->reads | nfl__filter_fields(scan->filter);
     if (query->flags & NFL_QUERY_UNIQUE)
         scan->fields |= NFL__UNIQUE_FIELDS;
+    if (query->flags & NFL_QUERY_BIFLOW)
+        NFL_TRY(nfl__biflow_new(query, alloc, scan->memory, &scan->biflow, err));
     scan->store = store;
     return nfl__scan_again(scan, UINT64_MAX, err);
 }
@@ -39,7 +42,8 @@ nfl_status nfl__scan_again(nfl__scan *scan, uint64_t most, nfl_error *err)
     scan->most = most;
     if (scan->unique)
         nfl__unique_again(scan->unique);
-    NFL_TRY(scan->store->open(scan->store->self, scan->filter, scan->fields, &scan->source, err));
+    NFL_TRY(scan->biflow ? nfl__biflow_open(scan->biflow, scan->store, scan->fields, &scan->source, err)
+                         : scan->store->open(scan->store->self, scan->filter, scan->fields, &scan->source, err));
     if (scan->adding && most == UINT64_MAX) /* sums cannot be cut where a pass before ended */
         nfl__scan_add_up(scan, scan->adding);
     return NFL_OK;
@@ -57,12 +61,14 @@ void nfl__scan_close(nfl__scan *scan)
     if (scan->source)
         scan->source->ops->free(scan->source);
     nfl__unique_free(scan->unique);
+    nfl__biflow_free(scan->biflow);
     nfl__filter_scratch_free(scan->scratch);
     nfl_filter_free(scan->filter);
     scan->source = NULL;
     scan->scratch = NULL;
     scan->filter = NULL;
     scan->unique = NULL;
+    scan->biflow = NULL;
 }
 
 static void scan_set_sampled(nfl__scan *scan)
@@ -266,10 +272,10 @@ static nfl_status scan_read_unique(nfl__scan *scan, nfl_error *err)
     return status == NFL_DONE ? nfl__unique_choose(scan->unique, err) : status;
 }
 
-nfl_status nfl__scan_make_unique(nfl__scan *scan, nfl__memory *memory, nfl_error *err)
+nfl_status nfl__scan_make_unique(nfl__scan *scan, nfl_error *err)
 {
     uint8_t unscaled = scan->unscaled;
-    NFL_TRY(nfl__unique_new(memory, &scan->unique, err));
+    NFL_TRY(nfl__unique_new(scan->memory, &scan->unique, err));
     scan->unscaled = 0; /* points are compared by what they saw, whatever is asked for */
     nfl_status status = scan_read_unique(scan, err);
     scan->unscaled = unscaled;

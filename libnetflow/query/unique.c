@@ -3,6 +3,7 @@
 #include "base/error.h"
 #include "base/hash.h"
 #include "query/addresses.h"
+#include "record/icmp.h"
 
 #define UNIQUE_FIRST_SLOTS 1024u
 #define UNIQUE_HOUR INT64_C(3600000000)
@@ -102,7 +103,7 @@ static nfl_status unique_pack_addresses(nfl__unique *unique, const nfl__scan *sc
 static int unique_is_icmp(const unique_key *key)
 {
     uint8_t proto = (uint8_t)(key->words[UNIQUE_KIND] >> UNIQUE_PROTO_AT);
-    return proto == 1 || proto == 58;
+    return proto == NFL__PROTO_ICMP || proto == NFL__PROTO_ICMP6;
 }
 
 /* Ports, or where there are none ICMP type and code. The protocol is in the keys already. */

@@ -447,6 +447,21 @@ class Others(Case):
             self.assertEqual(sum(int(r['bytes']) for r in once), sum(f[7] for f in FLOWS[:9]))
         self.assertIn('saw them better 8\n', Run('top', '-s', store, '--by', 'src', '--unique', '--explain').err)
 
+    def test_both_directions_are_one_record(self):
+        store, capture = self.work / 'biflow', self.work / 'biflow.pcap'
+        answers = [(dst, src, dport, sport, proto, 27, packets + 1, size * 2, start + 1) for src, dst, sport, dport, proto, _, packets, size, start in FLOWS[:5]]
+        capture.write_bytes(pcap([(START + 3600, v5(answers, 0)), (START + 3601, v5(FLOWS[:7], 5))]))
+        self.good('import', '-s', store, capture)
+        rows = self.good('flows', '-s', store, '--biflow', '--format', 'json', '--order', 'src_port').json()
+        self.assertEqual([(r['src'], r['bytes'], r['reverse_bytes'], r['reverse_packets']) for r in rows],
+                         [('10.0.0.1', 1000 + i, 2 * (1000 + i) if i < 5 else 0, 11 if i < 5 else 0) for i in range(7)])
+        alone = self.good('flows', '-s', store, '--biflow', '--format', 'csv', 'reverse_packets = 0').csv()
+        self.assertEqual([r['src_port'] for r in alone], ['40005', '40006'])
+        self.assertIn('reverse_tcp_flags', alone[0])
+        top = self.good('top', '-s', store, '--biflow', '--by', 'src', '--columns', 'bytes,reverse_bytes', '--format', 'json').json()
+        self.assertEqual(top, [{'src': '10.0.0.1', 'bytes': sum(f[7] for f in FLOWS[:7]), 'reverse_bytes': 2 * sum(f[7] for f in FLOWS[:5])}])
+        self.bad(1, 'exclude each other', 'flows', '-s', store, '--biflow', '--unique')
+
     def test_percentile(self):
         table = self.good('series', '-s', self.store, '--bucket', '5m', '--percentile', '95').out
         rows = self.good('series', '-s', self.store, '--bucket', '5m', '--format', 'json').json()

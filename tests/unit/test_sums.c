@@ -342,6 +342,10 @@ static void test_flows_make_way_for_their_sums(void)
         free(answer(store, &unique, &stats)); /* sums do not tell who saw what */
         CU_ASSERT_EQUAL(stats.rows_matched, 0);
         CU_ASSERT_EQUAL(stats.rows_reduced, FLOWS);
+        NFL_OPTS(nfl_query, biflow, .group_by = "src", .flags = NFL_QUERY_BIFLOW);
+        free(answer(store, &biflow, &stats)); /* nor who answered */
+        CU_ASSERT_EQUAL(stats.rows_matched, 0);
+        CU_ASSERT_EQUAL(stats.rows_reduced, FLOWS);
         nfl_verify_report report = {.struct_size = sizeof report};
         CU_ASSERT_EQUAL(nfl_store_verify(store, &report, NULL), NFL_OK);
         CU_ASSERT_EQUAL(report.flows, 0);

@@ -249,7 +249,7 @@ static void test_every_allocation_may_fail(void)
 {
     nfl_flow *flows = many_flows();
     CU_ASSERT_EQUAL(ask(NULL, flows), NFL_OK);
-    CU_ASSERT(test_allocation_failures(ask, flows, 12) > 10); /* the memory ring keeps what it gets */
+    CU_ASSERT(test_allocation_failures(ask, flows, 12) > 10); /* arrays that grow ask for less once more */
     free(flows);
 }
 
