@@ -51,6 +51,8 @@ static const option_row option_rows[] = {
      "count once what several exporters saw"},
     {OPTION_BIFLOW, 0, VALUE_NONE, offsetof(options, biflow), "biflow", NULL,
      "put both directions of a conversation together: reverse_bytes, reverse_packets"},
+    {OPTION_APPROXIMATE, 0, VALUE_NONE, offsetof(options, approximate), "approximate", NULL,
+     "estimate distinct() in little memory; the error bound is told beneath"},
     {OPTION_PERCENTILE, 0, VALUE_COUNT, offsetof(options, percentile), "percentile", "P",
      "tell the P-th percentile of the buckets' rates beneath the table: 95"},
     {OPTION_MEMORY, 0, VALUE_SIZE, offsetof(options, memory_bytes), "memory", "SIZE",

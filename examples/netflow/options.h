@@ -40,7 +40,8 @@ enum {
     OPTION_MAX_SIZE = 1 << 23,
     OPTION_MIN_FREE = 1 << 24,
     OPTION_UNIQUE = 1 << 25,
-    OPTION_BIFLOW = 1 << 26
+    OPTION_BIFLOW = 1 << 26,
+    OPTION_APPROXIMATE = 1 << 27
 };
 
 typedef struct options {
@@ -70,6 +71,7 @@ typedef struct options {
     uint32_t spread;
     uint32_t unique;
     uint32_t biflow;
+    uint32_t approximate;
     uint32_t explain;
     uint32_t tcp;
     uint32_t given; /* OPTION_* bits */

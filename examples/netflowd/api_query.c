@@ -108,7 +108,7 @@ static int api_get_flags(const api_request *request, api_reply *reply, uint32_t 
     static const struct {
         const char *name;
         uint32_t flag;
-    } flags[] = {{"unique", NFL_QUERY_UNIQUE}, {"biflow", NFL_QUERY_BIFLOW}};
+    } flags[] = {{"unique", NFL_QUERY_UNIQUE}, {"biflow", NFL_QUERY_BIFLOW}, {"approximate", NFL_QUERY_APPROXIMATE}};
     for (size_t i = 0; i < sizeof flags / sizeof *flags; i++) {
         uint64_t set;
         if (!api_get_number(request, reply, flags[i].name, 0, 1, &set))

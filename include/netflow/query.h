@@ -70,6 +70,16 @@ extern "C" {
  * count one point only would lose one of them.
  */
 #define NFL_QUERY_BIFLOW 0x20u
+/**
+ * `distinct(field)` may be an estimate. Up to 192 different values of a group are counted exactly; beyond, HyperLogLog tells how many
+ * there are, in 2 KiB a group, however many it is, instead of holding every combination of group and value. nfl_query_stats::
+ * distinct_error_per_mille bounds the error.
+ *
+ * Values are hashed with a key that is the same everywhere: the same flows give the same counts, in whatever order, block or store
+ * they come. It also means that who knows this library can choose values (ports, addresses) that make the estimate wrong: of counts
+ * that decide about an attacker, ask for exact ones.
+ */
+#define NFL_QUERY_APPROXIMATE 0x80u
 
 /** Most bytes of a token of nfl_cursor_token(), NUL included. */
 #define NFL_TOKEN_SIZE 512
@@ -85,7 +95,7 @@ extern "C" {
  * are its sums over that time, `bpp` is bytes by packets. Flows without a field form a group of their own.
  *
  * One of the columns of groups may be `distinct(field)`: how many different values of that field the group's flows have, counted
- * exactly; flows without it do not count. It may be ordered by (with buckets and groups: by the sum of the buckets' counts). All
+ * exactly unless ::NFL_QUERY_APPROXIMATE; flows without it do not count. It may be ordered by (with buckets and groups: by the sum of the buckets' counts). All
  * combinations are held in memory meanwhile (::NFL_E_LIMIT beyond `max_memory_bytes`).
  *
  * With `bucket_us` there is a first column `time` and one row per bucket (and group), ordered by time; a
@@ -95,7 +105,7 @@ extern "C" {
  * equal rows are ordered by their grouping fields, records by time of arrival. With buckets, `order_by` orders the
  * groups within each, and `order_by` "time" puts the newest bucket first unless ascending.
  *
- * Results are exact. Sums stop at 2^64 - 1.
+ * Results are exact, unless ::NFL_QUERY_APPROXIMATE. Sums stop at 2^64 - 1.
  */
 typedef struct nfl_query {
     uint32_t struct_size; /**< sizeof(nfl_query). */
@@ -166,6 +176,9 @@ typedef struct nfl_query_stats {
     uint64_t rows_reduced;   /**< Records that may match and are missing in the result: their flows are gone, and their sums do
                                   not tell what was asked. */
     uint64_t rows_duplicate; /**< Records that passed window and filter, but were left out: see ::NFL_QUERY_UNIQUE. */
+    uint64_t distinct_error_per_mille; /**< How far counts of ::NFL_QUERY_APPROXIMATE may be off: 69 = in 997 of 1000 cases by no more
+                                  than 6.9 % of the true number, three standard errors of 1.04 / sqrt(2048) (Flajolet, Fusy, Gandouet,
+                                  Meunier, "HyperLogLog", 2007). 0 = all counts are exact. */
 } nfl_query_stats;
 
 /**

@@ -3,6 +3,7 @@
 #include "base/error.h"
 #include "query/derive.h"
 #include "query/distinct.h"
+#include "query/estimate.h"
 #include "query/exec_steps.h"
 #include "query/fill.h"
 
@@ -195,7 +196,7 @@ static nfl_status exec_order_groups(nfl_cursor *cursor, nfl_error *err)
 
 static int exec_is_by_total(const nfl__plan *plan)
 {
-    return plan->bucketed && plan->key_count > plan->counts_distinct;
+    return plan->bucketed && plan->key_count > plan->distinct_key;
 }
 
 static int exec_fills(const nfl__plan *plan)
@@ -208,7 +209,9 @@ nfl_status nfl__exec_gathered(nfl_cursor *cursor, nfl_error *err)
     const nfl__plan *plan = &cursor->plan;
     int by_total = exec_is_by_total(plan);
     cursor->stats.passes = 1;
-    if (plan->counts_distinct)
+    if (cursor->groups.estimates)
+        cursor->stats.distinct_error_per_mille = nfl__estimates_finish(cursor->groups.estimates, &cursor->groups.table);
+    if (plan->distinct_key)
         NFL_TRY(nfl__distinct_merge(&cursor->groups.table, &cursor->memory, err));
     if (exec_fills(plan) && !by_total)
         NFL_TRY(exec_fill_buckets(cursor, err));
@@ -352,6 +355,7 @@ void nfl__exec_take_stats(nfl_cursor *cursor, const nfl__scan *scan)
     cursor->stats = scan->stats;
     cursor->stats.memory_bytes = own.memory_bytes;
     cursor->stats.passes = own.passes;
+    cursor->stats.distinct_error_per_mille = own.distinct_error_per_mille;
     cursor->stats.groups = cursor->plan.grouped ? own.groups : cursor->stats.rows_matched - cursor->passed_over;
 }
 

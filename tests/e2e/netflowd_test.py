@@ -110,6 +110,9 @@ class Netflowd(unittest.TestCase):
         self.assertEqual([(r['src'], r['dst_port'], r['proto'], r['bytes']) for r in web], [('10.0.0.1', 443, 6, 9000)])
         once = daemon.get('/api/flows', unique=1)
         self.assertEqual((len(once['rows']), once['total']['duplicates']), (3, 0))
+        peers = daemon.get('/api/top', by='proto', columns='bytes,distinct(dst)', approximate=1)
+        self.assertEqual([(r['proto'], r['distinct(dst)']) for r in peers['rows']], [(6, 2), (17, 1)])
+        self.assertEqual(peers['total']['distinct_error_per_mille'], 0)
         talks = daemon.get('/api/flows', biflow=1, order='bytes')['rows']
         self.assertEqual([(r['src'], r['bytes'], r['reverse_bytes'], r['reverse_packets']) for r in talks],
                          [('10.0.0.1', 9000, 20000, 20), ('10.0.0.2', 70, 0, 0)])
