@@ -37,6 +37,7 @@ struct nfl__biflow {
     nfl__memory *memory;
     nfl_alloc alloc;
     nfl_filter *window; /* of the inner source */
+    const volatile int32_t *cancel;
     uint64_t rows;      /* that it had; UINT64_MAX = not known yet */
     uint64_t seed;
 };
@@ -79,6 +80,7 @@ nfl_status nfl__biflow_new(const nfl_query *query, const nfl_alloc *alloc, nfl__
         return nfl__query_nomem(memory, sizeof *biflow, err);
     biflow->memory = memory;
     biflow->alloc = memory->alloc;
+    biflow->cancel = query->cancel;
     biflow->rows = UINT64_MAX;
     /* As in table.c: nothing that is returned depends on it. */
     biflow->seed = nfl__hash_u64((uint64_t)(uintptr_t)biflow, UINT64_C(0x62696669));
@@ -366,6 +368,8 @@ static void biflow_copy(const nfl__column *column, uint32_t row, uint32_t field,
 static nfl_status biflow_go_on(biflow_source *s, nfl_error *err)
 {
     for (s->at++; s->at >= s->inner->batch.rows; s->at = 0) {
+        if (s->biflow->cancel && *s->biflow->cancel) /* many blocks may become one */
+            return nfl__fail(err, NFL_E_CANCELLED, NFL_NO_OFFSET, "query was cancelled");
         nfl_status status = s->inner->ops->next(s->inner, err);
         if (status == NFL_OK)
             status = nfl__source_need(s->inner, s->fields, err);

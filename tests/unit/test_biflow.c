@@ -297,6 +297,26 @@ static void test_a_second_reading_sees_the_same(void)
     CU_ASSERT_EQUAL(memory.held, 0);
 }
 
+/* One block of the result may take many of the store. */
+static void test_it_can_be_cancelled_inside_of_a_block(void)
+{
+    const record one = {A, B, 5, 4, .packets = 5};
+    const nfl_flow flow = make_flow(&one);
+    int32_t cancel = 1;
+    test_columns columns;
+    nfl__biflow *biflow = NULL;
+    nfl__source *source = NULL;
+    nfl__memory memory;
+    const nfl_query query = {.struct_size = sizeof query, .cancel = &cancel};
+    nfl__memory_init(&memory, NULL, 0);
+    test_columns_init(&columns, &flow, 1, 1, 1);
+    CU_ASSERT_EQUAL_FATAL(nfl__biflow_new(&query, NULL, &memory, &biflow, NULL), NFL_OK);
+    CU_ASSERT_EQUAL_FATAL(nfl__biflow_open(biflow, &columns.scannable, 0, &source, NULL), NFL_OK);
+    CU_ASSERT_EQUAL(source->ops->next(source, NULL), NFL_E_CANCELLED);
+    source->ops->free(source);
+    nfl__biflow_free(biflow);
+}
+
 static nfl_status ask(const nfl_alloc *alloc, void *ctx)
 {
     const nfl_flow *flows = ctx;
@@ -333,5 +353,6 @@ NFL_SUITE("biflow", {"halves find each other", test_halves_find_each_other},
           {"the ninth alike makes the oldest go alone", test_the_ninth_alike_makes_the_oldest_go_alone},
           {"memory is a matter of how many wait", test_memory_is_a_matter_of_how_many_wait},
           {"flags that exclude each other are refused", test_flags_that_exclude_each_other_are_refused},
+          {"it can be cancelled inside of a block", test_it_can_be_cancelled_inside_of_a_block},
           {"a second reading sees the same", test_a_second_reading_sees_the_same},
           {"every allocation may fail", test_every_allocation_may_fail})
