@@ -264,7 +264,9 @@ class Netflowd(unittest.TestCase):
         daemon = self.start()
         for path, part in (('/api/flows?filter=src+ip+nonsense', 'nonsense'), ('/api/top?by=nonsense', 'nonsense'),
                            ('/api/flows?from=never', 'never'), ('/api/series?bucket=x', 'x'), ('/api/flows?n=-1', ''),
-                           ('/api/flows?n=99999999999', ''), ('/api/resolve?ip=nonsense', 'nonsense')):
+                           ('/api/flows?n=99999999999', ''), ('/api/resolve?ip=nonsense', 'nonsense'),
+                           ('/api/top?columns=nonsense', 'nonsense'), ('/api/flows?unique=2', 'unique'), ('/api/top?approximate=x', 'approximate'),
+                           ('/api/flows?unique=1&biflow=1', 'exclude each other')):
             status, body, _ = daemon.request(path)
             self.assertEqual(status, 400, path)
             self.assertIn(part, json.loads(body)['error'], path)

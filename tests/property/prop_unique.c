@@ -132,6 +132,7 @@ static void overlapping_flow(test_random *random, uint32_t hosts, uint32_t numbe
     flow->received_us = START + (nfl_usec)number * 1000;
     flow->first_us = START + (nfl_usec)test_below(random, 3) * HOUR + (nfl_usec)test_below(random, 50) * 60000000 -
                      (test_chance(random, 5) ? START + HOUR + 1 : 0);
+    flow->last_us = flow->first_us + (nfl_usec)test_below(random, 60) * 60000000;
     flow->flows = 1;
     flow->src = nfl_ip_from_v4(0x0a000000u + (uint32_t)test_below(random, hosts));
     flow->dst = nfl_ip_from_v4(0x0a000000u + (uint32_t)test_below(random, hosts));
@@ -150,7 +151,7 @@ static void overlapping_flow(test_random *random, uint32_t hosts, uint32_t numbe
     flow->bytes = flow->packets * 100 + test_below(random, 2);
     flow->sampling = test_chance(random, 20) ? 2 : 1;
     flow->in_if = number;
-    flow->present = NFL_HAS(NFL_FIELD_IN_IF) | NFL_HAS(NFL_FIELD_SAMPLING) | (test_chance(random, 95) ? NFL_HAS(NFL_FIELD_SRC) : 0) |
+    flow->present = NFL_HAS(NFL_FIELD_LAST) | NFL_HAS(NFL_FIELD_IN_IF) | NFL_HAS(NFL_FIELD_SAMPLING) | (test_chance(random, 95) ? NFL_HAS(NFL_FIELD_SRC) : 0) |
                     (test_chance(random, 95) ? NFL_HAS(NFL_FIELD_DST) : 0) | (test_chance(random, 95) ? NFL_HAS(NFL_FIELD_PROTO) : 0) |
                     (test_chance(random, 95) ? NFL_HAS(NFL_FIELD_PACKETS) | NFL_HAS(NFL_FIELD_BYTES) : 0) |
                     (is_icmp(flow) && test_chance(random, 95) ? NFL_HAS(NFL_FIELD_ICMP_TYPE) | NFL_HAS(NFL_FIELD_ICMP_CODE) : 0) |
@@ -267,10 +268,12 @@ static void test_questions_may_be_asked_together(void)
         nfl_query asked[3];
         const nfl_query *queries[3] = {&asked[0], &asked[1], &asked[2]};
         nfl_cursor *cursors[3];
+        nfl_usec from_us = round % 3 ? START + (nfl_usec)test_below(&random, 90) * 60000000 : 0;
         for (int i = 0; i < 3; i++) {
             choose_query(&random, &asked[i]);
             asked[i].filter = "not (proto 253 and proto 254)";
-            asked[i].from_us = asked[i].to_us = 0;
+            asked[i].from_us = from_us;
+            asked[i].to_us = 0;
             asked[i].flags |= test_chance(&random, 60) ? NFL_QUERY_UNIQUE : 0;
             asked[i].max_memory_bytes = round % 2 ? 0 : 600000 + 20000 * test_below(&random, 20);
         }
