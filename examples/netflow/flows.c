@@ -22,10 +22,14 @@ static void flows_all_columns(char *list, size_t room)
 
 int command_flows(const options *given)
 {
+    static const char biflow_columns[] = "first,duration,src,src_port,dst,dst_port,proto,tcp_flags,reverse_tcp_flags,bytes,reverse_bytes,"
+                                         "packets,reverse_packets,exporter";
     char all[2048] = "";
     nfl_query query = {.columns = given->columns,
                        .order_by = given->order,
                        .flags = given->descending ? 0 : NFL_QUERY_ASCENDING};
+    if (!given->columns && given->biflow)
+        query.columns = biflow_columns;
     if (!given->columns && given->format == FORMAT_JSON) {
         flows_all_columns(all, sizeof all);
         query.columns = all;

@@ -6,21 +6,26 @@
 #include <signal.h>
 #include <string.h>
 
-enum { OPTIONS_WINDOW = OPTION_STORE | OPTION_FROM | OPTION_TO | OPTION_FORMAT, OPTIONS_ANY_NUMBER = -1 };
+enum {
+    OPTIONS_WINDOW = OPTION_STORE | OPTION_FROM | OPTION_TO | OPTION_FORMAT,
+    OPTIONS_ASK = OPTIONS_WINDOW | OPTION_COLUMNS | OPTION_ORDER | OPTION_LIMIT | OPTION_MEMORY | OPTION_EXPLAIN | OPTION_UNIQUE |
+                  OPTION_BIFLOW,
+    OPTIONS_ANY_NUMBER = -1
+};
 
 static const command commands[] = {
     {"import", "FILE...",
      "Put the flows of export datagrams in captures (pcap, pcapng) or IPFIX files into a store.",
      OPTION_STORE | OPTION_FORMAT, OPTION_STORE, 0, 1, OPTIONS_ANY_NUMBER, command_import, NULL},
     {"top", "[FILTER]", "Who has the most: flows grouped by fields, the heaviest first.",
-     OPTIONS_WINDOW | OPTION_BY | OPTION_COLUMNS | OPTION_ORDER | OPTION_LIMIT | OPTION_HAVING | OPTION_MEMORY | OPTION_EXPLAIN, OPTION_STORE | OPTION_BY, 10, 0,
+     OPTIONS_ASK | OPTION_BY | OPTION_HAVING | OPTION_APPROXIMATE, OPTION_STORE | OPTION_BY, 10, 0,
      OPTIONS_ANY_NUMBER, command_top, NULL},
     {"flows", "[FILTER]", "Flow records one by one, in order of arrival or of a field.",
-     OPTIONS_WINDOW | OPTION_ORDER | OPTION_DESCENDING | OPTION_LIMIT | OPTION_COLUMNS | OPTION_MEMORY | OPTION_EXPLAIN, OPTION_STORE,
+     OPTIONS_ASK | OPTION_DESCENDING, OPTION_STORE,
      0, 0, OPTIONS_ANY_NUMBER, command_flows, NULL},
     {"series", "[FILTER]",
      "Traffic over time. With --by: of each of the N heaviest groups (5 unless -n says otherwise).",
-     OPTIONS_WINDOW | OPTION_BUCKET | OPTION_BY | OPTION_COLUMNS | OPTION_ORDER | OPTION_LIMIT | OPTION_HAVING | OPTION_SPREAD | OPTION_PERCENTILE | OPTION_MEMORY | OPTION_EXPLAIN,
+     OPTIONS_ASK | OPTION_BUCKET | OPTION_BY | OPTION_HAVING | OPTION_SPREAD | OPTION_PERCENTILE | OPTION_APPROXIMATE,
      OPTION_STORE | OPTION_BUCKET, 5, 0, OPTIONS_ANY_NUMBER, command_series, NULL},
     {"scan", "[FILE...]", "Findings of the detectors, in a store or in captures.", OPTIONS_WINDOW, 0, 0, 0,
      OPTIONS_ANY_NUMBER, command_scan, NULL},

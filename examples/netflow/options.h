@@ -38,7 +38,10 @@ enum {
     OPTION_SPREAD = 1 << 21,
     OPTION_BEFORE = 1 << 22,
     OPTION_MAX_SIZE = 1 << 23,
-    OPTION_MIN_FREE = 1 << 24
+    OPTION_MIN_FREE = 1 << 24,
+    OPTION_UNIQUE = 1 << 25,
+    OPTION_BIFLOW = 1 << 26,
+    OPTION_APPROXIMATE = 1 << 27
 };
 
 typedef struct options {
@@ -66,6 +69,9 @@ typedef struct options {
     uint64_t percentile;
     uint64_t memory_bytes; /* of a query; 0 = the library's default */
     uint32_t spread;
+    uint32_t unique;
+    uint32_t biflow;
+    uint32_t approximate;
     uint32_t explain;
     uint32_t tcp;
     uint32_t given; /* OPTION_* bits */

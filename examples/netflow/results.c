@@ -248,6 +248,8 @@ static void results_explain(const results *r)
     NFL_OPTS(nfl_query_stats, stats, .reserved = 0);
     char memory[NFL_VALUE_TEXT_SIZE];
     nfl_cursor_get_stats(r->cursor, &stats);
+    if (r->given->unique)
+        fprintf(stderr, "records left out because another exporter saw them better %" PRIu64 "\n", stats.rows_duplicate);
     fprintf(stderr,
             "blocks read %" PRIu64 ", left out %" PRIu64 " (times, values and addresses in their summaries)\n"
             "records looked at %" PRIu64 ", matching %" PRIu64 ", of these by sums made before %" PRIu64 ", groups or rows %" PRIu64 "\n"
@@ -266,6 +268,16 @@ static void results_note_reduced(const results *r)
                 stats.rows_reduced);
 }
 
+/* No estimate without its bound. */
+static void results_note_error(const results *r)
+{
+    NFL_OPTS(nfl_query_stats, stats, .reserved = 0);
+    nfl_cursor_get_stats(r->cursor, &stats);
+    if (stats.distinct_error_per_mille)
+        fprintf(stderr, "netflow: distinct counts above 192 are estimates, within %" PRIu64 ".%" PRIu64 " %% in 997 of 1000 cases\n",
+                stats.distinct_error_per_mille / 10, stats.distinct_error_per_mille % 10);
+}
+
 /* The cursor is used up. */
 static nfl_status results_show(const options *given, const nfl_query *query, nfl_cursor *cursor, int gauge)
 {
@@ -281,6 +293,8 @@ static nfl_status results_show(const options *given, const nfl_query *query, nfl
     nfl_status status = results_print(r, &err);
     if (status >= 0)
         results_note_reduced(r);
+    if (status >= 0)
+        results_note_error(r);
     if (status >= 0 && given->explain)
         results_explain(r);
     if (status < 0)
@@ -349,6 +363,8 @@ static results_source *results_begin(const options *given, nfl_query *queries, s
         query->to_us = given->to_us;
         query->now_us = given->now_us;
         query->limit = given->limit;
+        query->flags |= (given->unique ? NFL_QUERY_UNIQUE : 0) | (given->biflow ? NFL_QUERY_BIFLOW : 0) |
+                        (given->approximate ? NFL_QUERY_APPROXIMATE : 0);
         query->max_memory_bytes = given->memory_bytes;
     }
     return source;

@@ -28,6 +28,9 @@ static const api_patience api_page_patience = {30, 0}, api_export_patience = {60
 static const char api_flow_columns[] =
     "first,last,duration,src,src_port,dst,dst_port,proto,app,tcp_flags,icmp_type,icmp_code,tos,"
     "bytes,packets,flows,in_if,out_if,src_as,dst_as,exporter,sampling";
+static const char api_biflow_columns[] =
+    "first,last,duration,src,src_port,dst,dst_port,proto,app,tcp_flags,reverse_tcp_flags,icmp_type,icmp_code,tos,"
+    "bytes,reverse_bytes,packets,reverse_packets,flows,in_if,out_if,src_as,dst_as,exporter,sampling";
 
 void api_fail(api_reply *reply, unsigned status, const char *message)
 {
@@ -65,6 +68,8 @@ static void api_write_stats(const api_query *q, json *j)
     json_pair_u64(j, "packets", stats.packets);
     json_pair_u64(j, "flows", stats.flows);
     json_pair_u64(j, "reduced", stats.rows_reduced);
+    json_pair_u64(j, "duplicates", stats.rows_duplicate);
+    json_pair_u64(j, "distinct_error_per_mille", stats.distinct_error_per_mille);
     json_close(j, '}');
     json_key(j, "cost");
     json_open(j, '{');
@@ -105,6 +110,7 @@ static void api_top(const api *a, const api_request *request, api_reply *reply)
         q.query.limit = limit;
         q.query.having = api_get(request, "having");
         q.query.group_by = by ? by : "src";
+        q.query.columns = api_get(request, "columns");
         q.query.order_by = order ? order : "bytes";
         q.query.after = api_get(request, "after");
         json_open(&reply->body, '{');
@@ -121,10 +127,10 @@ static int api_set_order(nfl_query *query, const api_request *request, api_reply
     uint64_t descending;
     query->order_by = api_get(request, "order");
     query->after = api_get(request, "after");
-    query->columns = api_flow_columns;
+    query->columns = query->flags & NFL_QUERY_BIFLOW ? api_biflow_columns : api_flow_columns;
     if (!api_get_number(request, reply, "desc", 1, 1, &descending))
         return 0;
-    query->flags = descending ? 0 : NFL_QUERY_ASCENDING;
+    query->flags |= descending ? 0 : NFL_QUERY_ASCENDING;
     return 1;
 }
 
@@ -203,9 +209,10 @@ static void api_series(const api *a, const api_request *request, api_reply *repl
         api_get_number(request, reply, "spread", 0, 1, &spread) &&
         api_query_open(&q, a, request, reply, api_page_patience) && api_set_bucket(&q, request, reply)) {
         q.query.group_by = api_get(request, "by");
+        q.query.columns = api_get(request, "columns");
         q.query.order_by = q.query.group_by ? api_get(request, "order") : "time";
         q.query.limit = q.query.group_by ? limit : 0;
-        q.query.flags = (q.query.group_by ? 0 : NFL_QUERY_ASCENDING) | (fill ? NFL_QUERY_FILL : 0) | (spread ? NFL_QUERY_SPREAD : 0);
+        q.query.flags |= (q.query.group_by ? 0 : NFL_QUERY_ASCENDING) | (fill ? NFL_QUERY_FILL : 0) | (spread ? NFL_QUERY_SPREAD : 0);
         q.query.having = api_get(request, "having");
         json_open(&reply->body, '{');
         json_pair_text(&reply->body, "by", q.query.group_by);
@@ -366,10 +373,10 @@ static const struct {
     void (*answer)(const api *a, const api_request *request, api_reply *reply);
     const char *parameters; /* each with a space on both sides */
 } api_routes[] = {
-    {"/api/top", api_top, " by n from to order filter having after "},
-    {"/api/flows", api_flows, " filter from to order desc n offset after "},
-    {"/api/series", api_series, " bucket by n from to order filter having fill spread "},
-    {"/api/export", api_export, " format filter from to order desc n "},
+    {"/api/top", api_top, " by n from to order filter having after unique biflow columns approximate "},
+    {"/api/flows", api_flows, " filter from to order desc n offset after unique biflow "},
+    {"/api/series", api_series, " bucket by n from to order filter having fill spread unique biflow columns approximate "},
+    {"/api/export", api_export, " format filter from to order desc n unique biflow "},
     {"/api/findings", api_findings, " from to n "},
     {"/api/status", api_state, " "},
     {"/api/resolve", api_resolve, " ip "},

@@ -102,6 +102,22 @@ static int api_check_filter(const api_request *request, api_reply *reply)
     return 1;
 }
 
+/* Flags of nfl_query that every question may set. */
+static int api_get_flags(const api_request *request, api_reply *reply, uint32_t *out)
+{
+    static const struct {
+        const char *name;
+        uint32_t flag;
+    } flags[] = {{"unique", NFL_QUERY_UNIQUE}, {"biflow", NFL_QUERY_BIFLOW}, {"approximate", NFL_QUERY_APPROXIMATE}};
+    for (size_t i = 0; i < sizeof flags / sizeof *flags; i++) {
+        uint64_t set;
+        if (!api_get_number(request, reply, flags[i].name, 0, 1, &set))
+            return 0;
+        *out |= set ? flags[i].flag : 0;
+    }
+    return 1;
+}
+
 int api_query_open(api_query *q, const api *a, const api_request *request, api_reply *reply,
                    api_patience patience)
 {
@@ -111,7 +127,7 @@ int api_query_open(api_query *q, const api *a, const api_request *request, api_r
                            .filter = api_get(request, "filter"),
                            .now_us = request->now_us,
                            .max_memory_bytes = API_QUERY_MEMORY};
-    if (!api_get_window(request, reply, &q->query.from_us, &q->query.to_us) ||
+    if (!api_get_window(request, reply, &q->query.from_us, &q->query.to_us) || !api_get_flags(request, reply, &q->query.flags) ||
         !api_check_filter(request, reply))
         return 0;
     q->slot = queries_begin(a->queries, patience.seconds, patience.leave_free);

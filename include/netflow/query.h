@@ -24,6 +24,62 @@ extern "C" {
  *  packet covers, and the parts add up to the whole; `flows` counts in the bucket of the start. With a window, flows that overlap it
  *  count, each with its part in it; nfl_query_stats has the flows' whole sums. A flow may cover 4096 buckets (::NFL_E_LIMIT). */
 #define NFL_QUERY_SPREAD 0x8u
+/**
+ * Count once what several exporters saw. A flow that crosses several routers, or is exported by one router where it comes in and where
+ * it goes out, is recorded several times; without this flag sums count it as often.
+ *
+ * Records that match window and filter are put together by `src`, `dst`, `proto`, `src_port` and `dst_port` (of ICMP and ICMPv6:
+ * `icmp_type` and `icmp_code` instead), and by the hour, of UTC, of `first`. An observation point is the triple of `exporter`, `domain`
+ * and `direction`. Of each conversation direction and hour only the records of that point count which saw the most packets in it, in all
+ * its records together; ties: the most bytes, then the lowest exporter, domain, direction. Packets and bytes are multiplied by the
+ * sampling rate for that, whether ::NFL_QUERY_UNSCALED or not. What was not sent counts as 0. Records without `src` or `dst` all count.
+ *
+ * So parts of a flow that were cut by different active timeouts never add up across points, and a change of route costs at most the
+ * hour it happens in: then the part that the weaker point saw. Addresses that a router translates are two conversations. A filter may
+ * choose the points: `exporter 192.0.2.1` leaves that one alone.
+ *
+ * The matching records are read twice, and meanwhile 64 bytes or so held in memory for each conversation direction, hour and point
+ * (::NFL_E_LIMIT beyond `max_memory_bytes`). Sums of compacted flows cannot be used: flows that are gone
+ * (nfl_compact_opts::sums_before_us) count as `rows_reduced`. nfl_query_stats::rows_duplicate tells what was left out.
+ */
+#define NFL_QUERY_UNIQUE 0x10u
+/**
+ * Both directions of a conversation as one record, a biflow (RFC 5103): the record of the side that began, with `reverse_bytes`,
+ * `reverse_packets` and `reverse_tcp_flags` of the answer's record. Sums of bytes and reverse_bytes over all records, together, are the
+ * sum of bytes without this flag; the same of packets.
+ *
+ * Two records are the halves of one if they are from the same `exporter`, `domain` and with the same `sampling`, of the same `proto`,
+ * with `src` and `src_port` of one as `dst` and `dst_port` of the other (what was not sent counts as 0), of ICMP and ICMPv6 request and
+ * answer of an echo, timestamp, information or mask message; if they overlap in time or are at most 60 seconds apart, start at most an
+ * hour apart, and arrived at most 120 seconds apart. In order of arrival, each record takes, of the halves that wait and fit, the one
+ * whose start is nearest to its own (ties: the one that came first), or waits itself; at most 8 of the same endpoints and direction
+ * wait, a ninth makes the oldest go alone.
+ *
+ * The side that began is that whose record starts first; ties: that of the ICMP request, that with the higher port, the lower address.
+ * `last` is the later one of both, `received` too; all else is that of its record, `flows` included. Records that stay alone have
+ * `reverse_bytes` and `reverse_packets` of 0 where they have `bytes` and `packets`. Records that have reverse counters already, or lack
+ * `src` or `dst`, stay as they are.
+ *
+ * Window and filter look at the biflows: `reverse_packets = 0` finds the unanswered ones, `src ip 192.0.2.1` what that address began,
+ * and a flow belongs to the window if its initiator's half starts in it. So everything in the window, and an hour before and after it,
+ * is read; no block is left out for any other reason than its times. Records of listings without order come when both halves have
+ * arrived, or waited long enough. What waits is held in memory, 360 bytes a record (::NFL_E_LIMIT beyond `max_memory_bytes`). Sums of
+ * compacted flows cannot be used: flows that are gone count as `rows_reduced`. nfl_query_stats::rows_read counts biflows.
+ *
+ * Not together with ::NFL_QUERY_UNIQUE (::NFL_E_ARG): where both directions take different ways, no observation point has both, and to
+ * count one point only would lose one of them.
+ */
+#define NFL_QUERY_BIFLOW 0x20u
+/**
+ * `distinct(field)` may be an estimate. Up to 192 different values of a group are counted exactly; beyond, HyperLogLog tells how many
+ * there are, in 2 KiB a group, however many it is, instead of holding every combination of group and value. nfl_query_stats::
+ * distinct_error_per_mille bounds the error.
+ *
+ * Values are hashed with a key that is the same everywhere: the same flows give the same counts, in whatever order, block or store
+ * they come. It also means that who knows this library can choose values (ports, addresses) that make the estimate wrong: of counts
+ * that decide about an attacker, ask for exact ones.
+ */
+#define NFL_QUERY_APPROXIMATE 0x80u
 
 /** Most bytes of a token of nfl_cursor_token(), NUL included. */
 #define NFL_TOKEN_SIZE 512
@@ -39,7 +95,7 @@ extern "C" {
  * are its sums over that time, `bpp` is bytes by packets. Flows without a field form a group of their own.
  *
  * One of the columns of groups may be `distinct(field)`: how many different values of that field the group's flows have, counted
- * exactly; flows without it do not count. It may be ordered by (with buckets and groups: by the sum of the buckets' counts). All
+ * exactly unless ::NFL_QUERY_APPROXIMATE; flows without it do not count. It may be ordered by (with buckets and groups: by the sum of the buckets' counts). All
  * combinations are held in memory meanwhile (::NFL_E_LIMIT beyond `max_memory_bytes`).
  *
  * With `bucket_us` there is a first column `time` and one row per bucket (and group), ordered by time; a
@@ -49,7 +105,7 @@ extern "C" {
  * equal rows are ordered by their grouping fields, records by time of arrival. With buckets, `order_by` orders the
  * groups within each, and `order_by` "time" puts the newest bucket first unless ascending.
  *
- * Results are exact. Sums stop at 2^64 - 1.
+ * Results are exact, unless ::NFL_QUERY_APPROXIMATE. Sums stop at 2^64 - 1.
  */
 typedef struct nfl_query {
     uint32_t struct_size; /**< sizeof(nfl_query). */
@@ -64,7 +120,8 @@ typedef struct nfl_query {
     nfl_usec now_us;      /**< For relative times in the filter; 0 = none allowed. */
     uint64_t limit;       /**< Rows returned; 0 = all. With buckets and groups: groups kept, by their total. */
     uint64_t offset;      /**< Rows passed over first; groups with buckets and groups. */
-    /** For groups and sorting; 0 = 128 MiB with a limit, 1 GiB without or with distinct(). Groups with a limit and without buckets are counted in
+    /** For groups and sorting; 0 = 128 MiB with a limit, 1 GiB without or with distinct(), ::NFL_QUERY_UNIQUE or
+     *  ::NFL_QUERY_BIFLOW. Groups with a limit and without buckets are counted in
      *  several passes when they do not fit; that takes some hundred kilobytes at least. Beyond it: ::NFL_E_LIMIT. */
     uint64_t max_memory_bytes;
     NFL_PTR(const volatile int32_t *, cancel); /**< Set non-zero by anyone to stop; may be NULL. */
@@ -100,7 +157,7 @@ typedef struct nfl_column_info {
 typedef struct nfl_query_stats {
     uint32_t struct_size;    /**< Set by the caller before the call. */
     uint32_t reserved;       /**< 0. */
-    uint64_t rows_matched;   /**< Stored flow records that passed window and filter. */
+    uint64_t rows_matched;   /**< Stored flow records that passed window and filter; not those in `rows_duplicate`. */
     uint64_t bytes;          /**< Sum over them. */
     uint64_t packets;        /**< Sum over them. */
     uint64_t flows;          /**< Sum over them. */
@@ -111,12 +168,17 @@ typedef struct nfl_query_stats {
     uint64_t blocks_skipped; /**< Blocks left out because their summaries exclude a match. */
     uint64_t memory_bytes;   /**< Peak memory of the query. */
     uint64_t passes;         /**< How often the data were read: more than once where groups did not fit in memory;
-                                  the counters above are those of one pass. 0 for a listing. */
+                                  the counters above are those of one pass. 0 for a listing. The first
+                                  reading for ::NFL_QUERY_UNIQUE is not counted. */
     uint64_t rows_summed;    /**< Of those that matched, the ones that were not read, but taken from sums that were made of
                                   them when their segment was compacted. Where a window cuts sums whose flows are gone
                                   (nfl_compact_opts::sums_before_us), they count by their `flows`. */
     uint64_t rows_reduced;   /**< Records that may match and are missing in the result: their flows are gone, and their sums do
                                   not tell what was asked. */
+    uint64_t rows_duplicate; /**< Records that passed window and filter, but were left out: see ::NFL_QUERY_UNIQUE. */
+    uint64_t distinct_error_per_mille; /**< How far counts of ::NFL_QUERY_APPROXIMATE may be off: 69 = in 997 of 1000 cases by no more
+                                  than 6.9 % of the true number, three standard errors of 1.04 / sqrt(2048) (Flajolet, Fusy, Gandouet,
+                                  Meunier, "HyperLogLog", 2007). 0 = all counts are exact. */
 } nfl_query_stats;
 
 /**

@@ -10,16 +10,16 @@
 
 #include <netflow/connection.h>
 
+#include "record/icmp.h"
+
 #define NFL__TCP_FIN 0x01u
 #define NFL__TCP_SYN 0x02u
 #define NFL__TCP_RST 0x04u
 #define NFL__TCP_PSH 0x08u
 #define NFL__TCP_ACK 0x10u
 
-#define NFL__PROTO_ICMP 1u
 #define NFL__PROTO_TCP 6u
 #define NFL__PROTO_UDP 17u
-#define NFL__PROTO_ICMP6 58u
 
 /* In nfl__side.flags of ICMP: what this side has sent. */
 #define NFL__ICMP_ASKED 0x01u
@@ -53,9 +53,5 @@ typedef struct nfl__verdict {
 
 /* sees_both: the exporters are known to see both directions. */
 nfl__verdict nfl__judge(const nfl__talk *talk, int sees_both);
-
-/* The request type that belongs to an ICMP echo, timestamp, information or mask message of either direction;
- * *answer tells which it was. Returns -1 for other types. */
-int nfl__icmp_request(uint8_t proto, uint8_t type, int *answer);
 
 #endif

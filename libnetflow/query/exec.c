@@ -3,6 +3,7 @@
 #include "base/error.h"
 #include "query/derive.h"
 #include "query/distinct.h"
+#include "query/estimate.h"
 #include "query/exec_steps.h"
 #include "query/fill.h"
 
@@ -195,7 +196,7 @@ static nfl_status exec_order_groups(nfl_cursor *cursor, nfl_error *err)
 
 static int exec_is_by_total(const nfl__plan *plan)
 {
-    return plan->bucketed && plan->key_count > plan->counts_distinct;
+    return plan->bucketed && plan->key_count > plan->distinct_key;
 }
 
 static int exec_fills(const nfl__plan *plan)
@@ -208,7 +209,9 @@ nfl_status nfl__exec_gathered(nfl_cursor *cursor, nfl_error *err)
     const nfl__plan *plan = &cursor->plan;
     int by_total = exec_is_by_total(plan);
     cursor->stats.passes = 1;
-    if (plan->counts_distinct)
+    if (cursor->groups.estimates)
+        cursor->stats.distinct_error_per_mille = nfl__estimates_finish(cursor->groups.estimates, &cursor->groups.table);
+    if (plan->distinct_key)
         NFL_TRY(nfl__distinct_merge(&cursor->groups.table, &cursor->memory, err));
     if (exec_fills(plan) && !by_total)
         NFL_TRY(exec_fill_buckets(cursor, err));
@@ -415,6 +418,7 @@ void nfl__exec_take_stats(nfl_cursor *cursor, const nfl__scan *scan)
     cursor->stats = scan->stats;
     cursor->stats.memory_bytes = own.memory_bytes;
     cursor->stats.passes = own.passes;
+    cursor->stats.distinct_error_per_mille = own.distinct_error_per_mille;
     cursor->stats.groups = cursor->plan.grouped ? own.groups : cursor->stats.rows_matched - cursor->passed_over;
 }
 
@@ -433,7 +437,10 @@ nfl_status nfl__exec_start(nfl_cursor *cursor, const nfl_alloc *alloc, nfl_error
     cursor->scan = nfl__new(&cursor->memory, 1, sizeof *cursor->scan);
     if (!cursor->scan)
         return nfl__query_nomem(&cursor->memory, sizeof *cursor->scan, err);
+    cursor->scan->memory = &cursor->memory;
     NFL_TRY(nfl__scan_open(cursor->scan, plan, reads, alloc, &cursor->store, err));
+    if (plan->query.flags & NFL_QUERY_UNIQUE)
+        NFL_TRY(nfl__scan_make_unique(cursor->scan, err));
     nfl__cursor_note_memory(cursor);
     if (plan->adds_up)
         nfl__scan_add_up(cursor->scan, &plan->adding);
@@ -452,7 +459,8 @@ nfl_status nfl__exec_open(const nfl_query *query, const nfl_alloc *alloc, const 
     nfl__plan plan;
     NFL_TRY(nfl__plan_make(query, &plan, err));
     nfl__memory memory;
-    uint64_t budget = plan.query.limit && !plan.counts_distinct ? EXEC_MEMORY : EXEC_MEMORY_ALL;
+    int much = !plan.query.limit || plan.counts_distinct || plan.query.flags & (NFL_QUERY_UNIQUE | NFL_QUERY_BIFLOW);
+    uint64_t budget = much ? EXEC_MEMORY_ALL : EXEC_MEMORY;
     nfl__memory_init(&memory, alloc, plan.query.max_memory_bytes ? plan.query.max_memory_bytes : budget);
     nfl_cursor *cursor = nfl__new(&memory, 1, sizeof *cursor);
     if (!cursor)

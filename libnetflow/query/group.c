@@ -1,6 +1,7 @@
 #include "query/group.h"
 
 #include "base/error.h"
+#include "query/estimate.h"
 #include "query/fill.h"
 #include "query/spread.h"
 
@@ -25,7 +26,9 @@ nfl_status nfl__groups_init(nfl__groups *groups, const nfl__plan *plan, nfl__add
     groups->targets = nfl__new(memory, 1, sizeof *groups->targets);
     if (!groups->keys || !groups->hashes || !groups->buckets || !groups->targets)
         return nfl__query_nomem(memory, NFL__SCAN_ROWS * plan->key_bytes, err);
-    if (plan->spread && !(groups->spread = nfl__spread_new(plan, memory)))
+    if (plan->counts_distinct && !plan->distinct_key && !(groups->estimates = nfl__estimates_new(plan, memory)))
+        return nfl__query_nomem(memory, NFL__SCAN_ROWS * sizeof(uint64_t), err);
+    if (plan->spread && !(groups->spread = nfl__spread_new(plan, groups->estimates, memory)))
         return nfl__query_nomem(memory, NFL__SCAN_ROWS * plan->key_bytes, err);
     nfl__coding_of_values(plan, group_most(plan), &groups->by_value);
     return NFL_OK;
@@ -43,6 +46,7 @@ void nfl__groups_done(nfl__groups *groups)
     nfl__delete(groups->memory, groups->buckets, NFL__SCAN_ROWS, sizeof *groups->buckets);
     nfl__delete(groups->memory, groups->targets, 1, sizeof *groups->targets);
     nfl__spread_free(groups->spread, groups->plan, groups->memory);
+    nfl__estimates_free(groups->estimates);
     groups->memory = NULL;
 }
 
@@ -90,7 +94,7 @@ nfl_status nfl__groups_block(nfl__groups *groups, const nfl__scan *scan, nfl_err
         return NFL_OK;
     }
     groups->numbered = 0;
-    if (groups->plan->spread)
+    if (groups->plan->spread || groups->estimates)
         return NFL_OK;
     if (scan->source->sums) /* most keys have one row: numbers would be a detour */
         return NFL_OK;
@@ -203,7 +207,7 @@ static nfl_status group_add_by_key(nfl__groups *groups, nfl__scan *scan, nfl_err
             nfl__table_get(table, groups->keys + (size_t)at * groups->plan->key_bytes, groups->hashes[at]);
     }
     nfl__measures_add(groups->plan, scan, targets);
-    return NFL_OK;
+    return groups->estimates ? nfl__estimates_add(groups->estimates, scan, targets, err) : NFL_OK;
 }
 
 /* --- Buckets ---- */

@@ -33,6 +33,7 @@ typedef struct nfl__groups {
     uint8_t *keys;     /* NFL__SCAN_ROWS packed keys */
     uint64_t *hashes;
     struct nfl__spread *spread; /* if flows are spread over buckets */
+    struct nfl__estimates *estimates; /* if there is a distinct() by estimate */
     nfl__targets *targets;
 } nfl__groups;
 

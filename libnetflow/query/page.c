@@ -63,7 +63,7 @@ static void page_read_key(nfl__rd *rd, const nfl__group_key *key, nfl_value *out
 
 static void page_read_where(nfl__page *page, const nfl__plan *plan, nfl__rd *rd)
 {
-    for (uint32_t i = 0; i + plan->counts_distinct < plan->key_count; i++)
+    for (uint32_t i = 0; i + plan->distinct_key < plan->key_count; i++)
         page_read_key(rd, &plan->keys[i], &page->keys[i]);
     if (plan->grouped)
         return;
@@ -111,7 +111,7 @@ static int page_compare_value(const nfl_value *a, const nfl_value *b)
 static int page_compare_group(const nfl__page *page, const nfl__plan *plan, const nfl__addresses *addresses, const uint64_t *group)
 {
     nfl_value values[NFL__PLAN_FIELDS];
-    uint32_t count = plan->key_count - plan->counts_distinct;
+    uint32_t count = plan->key_count - plan->distinct_key;
     for (uint32_t i = 0; i < count; i++) {
         values[i] = (nfl_value){.struct_size = sizeof values[i], .type = plan->keys[i].type};
         nfl__cursor_field_value(plan, addresses, group, plan->keys[i].field, &values[i]);
@@ -173,7 +173,7 @@ static size_t page_write_where(const nfl__top *top, size_t at, uint8_t *dst)
 {
     const nfl__plan *plan = top->plan;
     size_t len = 0;
-    for (uint32_t i = 0; i + plan->counts_distinct < plan->key_count; i++) {
+    for (uint32_t i = 0; i + plan->distinct_key < plan->key_count; i++) {
         nfl_value value = {.struct_size = sizeof value, .type = plan->keys[i].type};
         nfl__cursor_field_value(plan, top->addresses, top->items[at].row, plan->keys[i].field, &value);
         len += page_write_key(dst + len, &value);

@@ -64,7 +64,7 @@ static nfl_status plan_find(const plan_name *name, const nfl_field_info **out, n
 
 int nfl__plan_key(const nfl__plan *plan, uint32_t field)
 {
-    for (uint32_t i = 0; i + plan->counts_distinct < plan->key_count; i++)
+    for (uint32_t i = 0; i + plan->distinct_key < plan->key_count; i++)
         if (plan->keys[i].field == field)
             return (int)i;
     return -1;
@@ -96,7 +96,7 @@ static nfl_status plan_find_any(const nfl__plan *plan, const plan_name *name, co
         return plan_fail(name, "needs groups", err);
     if ((*out)->derived)
         return plan_fail(&inside, "cannot be counted; it is computed", err);
-    if (plan->counts_distinct && plan->keys[plan->key_count - 1].field != (*out)->field)
+    if (plan->counts_distinct && plan->distinct_field != (*out)->field)
         return plan_fail(name, "is a second one; one distinct() is counted in a query", err);
     if (nfl__plan_key(plan, (*out)->field) >= 0)
         return plan_fail(&inside, "is grouped by, so it has one value in a group", err);
@@ -171,13 +171,16 @@ static nfl__group_key plan_key(const nfl_field_info *row)
     return (nfl__group_key){(uint8_t)row->field, row->type, (uint8_t)(row->type == NFL_TYPE_IP ? 4 : row->width), 0};
 }
 
-/* The count of different values: its field is a key for that. */
+/* The count of different values: its field is a key for that, unless estimates will do. */
 static nfl__output plan_distinct(nfl__plan *plan, const nfl_field_info *row)
 {
     if (!plan->counts_distinct) {
         plan->counts_distinct = 1;
         plan->distinct_word = (uint8_t)plan->seen_word++;
-        plan->keys[plan->key_count++] = plan_key(row);
+        plan->distinct_field = row->field;
+        plan->distinct_key = !(plan->query.flags & NFL_QUERY_APPROXIMATE);
+        if (plan->distinct_key)
+            plan->keys[plan->key_count++] = plan_key(row);
         plan->reads |= NFL_HAS(row->field);
         (void)snprintf(plan->distinct_name, sizeof plan->distinct_name, "distinct(%s)", (const char *)row->name);
         (void)snprintf(plan->distinct_title, sizeof plan->distinct_title, "Distinct %s", (const char *)row->title);
@@ -283,10 +286,17 @@ static nfl_status plan_set_order(nfl__plan *plan, const char *field_name, nfl_er
     return NFL_OK;
 }
 
+#define PLAN_FLAGS                                                                                                              \
+    (NFL_QUERY_UNSCALED | NFL_QUERY_ASCENDING | NFL_QUERY_FILL | NFL_QUERY_SPREAD | NFL_QUERY_UNIQUE | NFL_QUERY_BIFLOW | \
+     NFL_QUERY_APPROXIMATE)
+
 static nfl_status plan_check(const nfl_query *query, nfl_error *err)
 {
-    if (query->flags & ~(NFL_QUERY_UNSCALED | NFL_QUERY_ASCENDING | NFL_QUERY_FILL | NFL_QUERY_SPREAD))
+    if (query->flags & ~PLAN_FLAGS)
         return nfl__fail(err, NFL_E_ARG, NFL_NO_OFFSET, "query flags 0x%x are not known", query->flags);
+    if (query->flags & NFL_QUERY_UNIQUE && query->flags & NFL_QUERY_BIFLOW)
+        return nfl__fail(err, NFL_E_ARG, NFL_NO_OFFSET,
+                         "unique and biflow exclude each other: where directions take different ways, no point has both");
     if (query->flags & NFL_QUERY_SPREAD && query->bucket_us == 0)
         return nfl__fail(err, NFL_E_ARG, NFL_NO_OFFSET, "flows are spread over buckets, and there are none");
     if (query->bucket_us < 0)
@@ -300,16 +310,20 @@ static int plan_is_text(const char *text)
     return text && text[strspn(text, " \t\r\n")];
 }
 
-/* Of sums, sums can be made, nothing else; they are scaled. */
+/* Of sums, sums can be made, nothing else; they are scaled, and do not tell who saw what or who
+ * answered. */
 static void plan_set_adding(nfl__plan *plan)
 {
     const uint64_t sums = NFL_HAS(NFL_FIELD_BYTES) | NFL_HAS(NFL_FIELD_PACKETS) | NFL_HAS(NFL_FIELD_FLOWS);
-    plan->adds_up = plan->grouped && !plan->unscaled && !plan->spread;
+    plan->adds_up = plan->grouped && !plan->unscaled && !plan->spread &&
+                    !(plan->query.flags & (NFL_QUERY_UNIQUE | NFL_QUERY_BIFLOW));
     plan->adding = (nfl__adding){0, plan->query.bucket_us};
     for (uint32_t i = 0; i < plan->measure_count; i++)
         plan->adds_up = plan->adds_up && (sums & NFL_HAS(plan->measures[i].field));
     for (uint32_t i = 0; i < plan->key_count; i++)
         plan->adding.keys |= NFL_HAS(plan->keys[i].field);
+    if (plan->counts_distinct)
+        plan->adding.keys |= NFL_HAS(plan->distinct_field);
 }
 
 void nfl__plan_measure_all(nfl__plan *plan, uint64_t fields)

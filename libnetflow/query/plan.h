@@ -9,7 +9,8 @@
  *   | bucket, 8 bytes, if any | a bit per key field: present | key fields, big-endian, absent = 0 |
  *
  * A plan with distinct(field) has that field as a last key, which is not in the result, and a word for the count behind the
- * measures; when all flows are in, groups that agree in the other keys become one (distinct.h).
+ * measures; when all flows are in, groups that agree in the other keys become one (distinct.h). Unless the count may be an estimate:
+ * then the field is no key, and a group has a sketch of its values (estimate.h).
  *
  * A narrow key holds addresses as numbers of 4 bytes (addresses.h), with a bit per key field behind the presence bits:
  * the address is not IPv4, and the number says nothing about its order.
@@ -81,7 +82,9 @@ typedef struct nfl__plan {
     uint32_t key_bytes;   /* padded to 8 */
     uint32_t seen_word;   /* groups: index of `seen`; the key follows */
     uint32_t row_words;   /* of a group or kept record */
-    uint8_t counts_distinct; /* the last key is the field of distinct() */
+    uint8_t counts_distinct; /* there is a distinct() */
+    uint8_t distinct_key;    /* 1 = its field is the last key; 0 = it is none, and counts are estimates */
+    uint8_t distinct_field;
     uint8_t distinct_word;   /* of the group, its count */
     char distinct_name[40];  /* "distinct(dst)" */
     char distinct_title[40];

@@ -1,7 +1,9 @@
 #include "query/scan.h"
 
 #include "base/error.h"
+#include "query/biflow.h"
 #include "query/derive.h"
+#include "query/unique.h"
 
 static const uint8_t scan_totalled[NFL__SCAN_TOTALS] = {NFL_FIELD_BYTES, NFL_FIELD_PACKETS, NFL_FIELD_FLOWS};
 static const uint64_t scan_totals =
@@ -23,6 +25,10 @@ nfl_status nfl__scan_open(nfl__scan *scan, const nfl__plan *plan, uint64_t reads
     if (!nfl__filter_is_any(scan->filter))
         NFL_TRY(nfl__filter_scratch_new(scan->filter, alloc, &scan->scratch, err));
     scan->fields = scan->reads | plan->reads | nfl__filter_fields(scan->filter);
+    if (query->flags & NFL_QUERY_UNIQUE)
+        scan->fields |= NFL__UNIQUE_FIELDS;
+    if (query->flags & NFL_QUERY_BIFLOW)
+        NFL_TRY(nfl__biflow_new(query, alloc, scan->memory, &scan->biflow, err));
     scan->store = store;
     return nfl__scan_again(scan, UINT64_MAX, err);
 }
@@ -34,7 +40,10 @@ nfl_status nfl__scan_again(nfl__scan *scan, uint64_t most, nfl_error *err)
     scan->source = NULL;
     scan->stats = (nfl_query_stats){.struct_size = 0};
     scan->most = most;
-    NFL_TRY(scan->store->open(scan->store->self, scan->filter, scan->fields, &scan->source, err));
+    if (scan->unique)
+        nfl__unique_again(scan->unique);
+    NFL_TRY(scan->biflow ? nfl__biflow_open(scan->biflow, scan->store, scan->fields, &scan->source, err)
+                         : scan->store->open(scan->store->self, scan->filter, scan->fields, &scan->source, err));
     if (scan->adding && most == UINT64_MAX) /* sums cannot be cut where a pass before ended */
         nfl__scan_add_up(scan, scan->adding);
     return NFL_OK;
@@ -51,11 +60,15 @@ void nfl__scan_close(nfl__scan *scan)
 {
     if (scan->source)
         scan->source->ops->free(scan->source);
+    nfl__unique_free(scan->unique);
+    nfl__biflow_free(scan->biflow);
     nfl__filter_scratch_free(scan->scratch);
     nfl_filter_free(scan->filter);
     scan->source = NULL;
     scan->scratch = NULL;
     scan->filter = NULL;
+    scan->unique = NULL;
+    scan->biflow = NULL;
 }
 
 static void scan_set_sampled(nfl__scan *scan)
@@ -86,31 +99,50 @@ static void scan_count_summed(nfl__scan *scan, uint64_t flows)
     scan->stats.rows_summed += flows;
 }
 
+/* The next block, and what of it window and filter let pass: maybe nothing. */
+static nfl_status scan_next_block(nfl__scan *scan, nfl_error *err)
+{
+    nfl__source *source = scan->source;
+    if (scan->cancel && *scan->cancel)
+        return nfl__fail(err, NFL_E_CANCELLED, NFL_NO_OFFSET, "query was cancelled");
+    nfl_status status = nfl__source_next(source, err);
+    scan->stats.blocks_read = source->blocks_read;
+    scan->stats.blocks_skipped = source->blocks_skipped;
+    scan->stats.rows_reduced = source->rows_reduced;
+    if (status != NFL_OK)
+        return status;
+    scan->stats.rows_read += source->batch.rows;
+    NFL_TRY(scan_select(scan, err));
+    nfl__source_narrow(source, scan->selected);
+    return NFL_OK;
+}
+
+static void scan_first_row(nfl__scan *scan)
+{
+    scan->dense = scan->selected_count == scan->source->batch.rows;
+    scan->word = 0;
+    scan->bits = scan->selected[0];
+}
+
+static nfl_status scan_drop_duplicates(nfl__scan *scan, nfl_error *err);
+
 nfl_status nfl__scan_block(nfl__scan *scan, nfl_error *err)
 {
     nfl__source *source = scan->source;
     if (scan->stats.rows_matched >= scan->most)
         return NFL_DONE;
     do {
-        if (scan->cancel && *scan->cancel)
-            return nfl__fail(err, NFL_E_CANCELLED, NFL_NO_OFFSET, "query was cancelled");
-        nfl_status status = nfl__source_next(source, err);
-        scan->stats.blocks_read = source->blocks_read;
-        scan->stats.blocks_skipped = source->blocks_skipped;
-        scan->stats.rows_reduced = source->rows_reduced;
+        nfl_status status = scan_next_block(scan, err);
         if (status != NFL_OK)
             return status;
-        scan->stats.rows_read += source->batch.rows;
-        NFL_TRY(scan_select(scan, err));
+        if (scan->unique)
+            NFL_TRY(scan_drop_duplicates(scan, err));
     } while (scan->selected_count == 0);
     if (source->sums == NFL__SUMS_WHOLE)
         scan_count_summed(scan, source->stands_for);
-    nfl__source_narrow(source, scan->selected);
     NFL_TRY(nfl__source_need(source, scan->reads, err));
     scan_set_sampled(scan);
-    scan->dense = scan->selected_count == source->batch.rows;
-    scan->word = 0;
-    scan->bits = scan->selected[0];
+    scan_first_row(scan);
     return NFL_OK;
 }
 
@@ -181,12 +213,19 @@ static uint32_t scan_next_selected(nfl__scan *scan)
     return n;
 }
 
-uint32_t nfl__scan_rows(nfl__scan *scan)
+/* Go to the next rows of the block, and do nothing with them. */
+static uint32_t scan_step(nfl__scan *scan)
 {
     if (scan->word * 64 >= scan->source->batch.rows)
         scan->count = 0;
     else
         scan->count = scan->dense ? scan_next_dense(scan) : scan_next_selected(scan);
+    return scan->count;
+}
+
+uint32_t nfl__scan_rows(nfl__scan *scan)
+{
+    scan_step(scan);
     if (!scan->source->sums && scan->count > scan->most - scan->stats.rows_matched)
         scan->count = (uint32_t)(scan->most - scan->stats.rows_matched);
     if (scan->count == 0)
@@ -196,6 +235,56 @@ uint32_t nfl__scan_rows(nfl__scan *scan)
     scan_add_totals(scan);
     return scan->count;
 }
+
+/* --- What several observation points saw ---- */
+
+static nfl_status scan_drop_duplicates(nfl__scan *scan, nfl_error *err)
+{
+    uint8_t keep[NFL__SCAN_ROWS];
+    uint32_t duplicates;
+    if (scan->selected_count == 0)
+        return NFL_OK;
+    NFL_TRY(nfl__source_need(scan->source, NFL__UNIQUE_KEYS, err));
+    scan_first_row(scan);
+    while (scan_step(scan)) {
+        NFL_TRY(nfl__unique_keep(scan->unique, scan, keep, &duplicates, err));
+        scan->stats.rows_duplicate += duplicates;
+        for (uint32_t i = 0; i < scan->count; i++) {
+            scan->selected[scan->rows[i] / 64] &= ~((uint64_t)!keep[i] << scan->rows[i] % 64);
+            scan->selected_count -= !keep[i];
+        }
+    }
+    return NFL_OK;
+}
+
+static nfl_status scan_read_unique(nfl__scan *scan, nfl_error *err)
+{
+    nfl_status status;
+    while ((status = scan_next_block(scan, err)) == NFL_OK) {
+        if (scan->selected_count == 0)
+            continue;
+        NFL_TRY(nfl__source_need(scan->source, NFL__UNIQUE_FIELDS, err));
+        scan_set_sampled(scan);
+        scan_first_row(scan);
+        while (scan_step(scan)) {
+            scan_set_rates(scan);
+            NFL_TRY(nfl__unique_add(scan->unique, scan, err));
+        }
+    }
+    return status == NFL_DONE ? nfl__unique_choose(scan->unique, err) : status;
+}
+
+nfl_status nfl__scan_make_unique(nfl__scan *scan, nfl_error *err)
+{
+    uint8_t unscaled = scan->unscaled;
+    NFL_TRY(nfl__unique_new(scan->memory, &scan->unique, err));
+    scan->unscaled = 0; /* points are compared by what they saw, whatever is asked for */
+    nfl_status status = scan_read_unique(scan, err);
+    scan->unscaled = unscaled;
+    return status == NFL_OK ? nfl__scan_again(scan, UINT64_MAX, err) : status;
+}
+
+/* --- Values ---- */
 
 /* out[i] = values[i], whatever the width. */
 static void scan_copy(const void *values, uint32_t width, uint32_t n, uint64_t *out)

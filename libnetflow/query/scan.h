@@ -18,6 +18,9 @@
 #define NFL__SCAN_ROWS 1024u
 #define NFL__SCAN_TOTALS 3u /* bytes, packets, flows */
 
+struct nfl__unique;
+struct nfl__biflow;
+
 typedef struct nfl__scan {
     nfl_filter *filter;
     nfl__filter_scratch *scratch;
@@ -26,6 +29,9 @@ typedef struct nfl__scan {
     const volatile int32_t *cancel;
     uint64_t fields;         /* that may be loaded */
     const nfl__adding *adding; /* sums of flows will do; NULL = they will not */
+    nfl__memory *memory; /* what unique and biflow hold is counted against it */
+    struct nfl__biflow *biflow; /* both directions become one row (biflow.h); NULL = they do not */
+    struct nfl__unique *unique; /* rows that count, of what several saw (unique.h); NULL = all */
     uint64_t most;           /* matching rows to go to */
     uint64_t reads;          /* fields loaded for every block with matches */
     uint64_t bits;           /* what is left of the current word of `selected` */
@@ -47,13 +53,18 @@ typedef struct nfl__scan {
 } nfl__scan;
 
 /* Open a source. reads: fields to load for every block with matches; the plan's other fields may be loaded
- * with nfl__source_need(). *scan is zero before. store is kept. */
+ * with nfl__source_need(). *scan is zero before, but for `memory`, which a query with NFL_QUERY_UNIQUE or _BIFLOW needs and which
+ * outlives the scan. store is kept. */
 nfl_status nfl__scan_open(nfl__scan *scan, const nfl__plan *plan, uint64_t reads, const nfl_alloc *alloc,
                           const nfl__scannable *store, nfl_error *err);
 void nfl__scan_close(nfl__scan *scan);
 
 /* Say that sums of flows will do instead of flows; before the first block. adding outlives the scan. */
 void nfl__scan_add_up(nfl__scan *scan, const nfl__adding *adding);
+
+/* Leave out what other observation points saw better: reads all of the source once, and begins again. Before the first block.
+ * NFL_E_LIMIT. */
+nfl_status nfl__scan_make_unique(nfl__scan *scan, nfl_error *err);
 
 /* Begin again, with new statistics, and end after `most` matching rows: since rows come in order of arrival, those that
  * arrived since the first time are left out. */

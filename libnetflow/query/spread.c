@@ -19,14 +19,16 @@ struct nfl__spread {
     uint64_t hashes[NFL__SCAN_ROWS];
     uint64_t values[NFL__SCAN_ROWS]; /* of rows */
     nfl__targets targets;
+    nfl__estimates *estimates;
     uint8_t *keys; /* of parts */
 };
 
-nfl__spread *nfl__spread_new(const nfl__plan *plan, nfl__memory *memory)
+nfl__spread *nfl__spread_new(const nfl__plan *plan, nfl__estimates *estimates, nfl__memory *memory)
 {
     nfl__spread *spread = nfl__new(memory, 1, sizeof *spread);
     if (!spread)
         return NULL;
+    spread->estimates = estimates;
     spread->keys = nfl__new(memory, NFL__SCAN_ROWS, plan->key_bytes);
     if (spread->keys)
         return spread;
@@ -94,12 +96,15 @@ static nfl_status spread_flush(nfl__spread *spread, nfl__table *table, nfl__scan
     for (uint32_t i = 0; i < spread->count; i++)
         spread->hashes[i] = nfl__table_hash(table, spread->keys + (size_t)i * plan->key_bytes);
     NFL_TRY(nfl__table_reserve(table, spread->hashes, spread->count, err));
-    for (uint32_t i = 0; i < spread->count; i++)
+    for (uint32_t i = 0; i < spread->count; i++) {
         spread->targets.target[i] = nfl__table_get(table, spread->keys + (size_t)i * plan->key_bytes, spread->hashes[i]);
+        spread->targets.index[i] = (uint16_t)spread->parts[i].row;
+    }
     for (uint32_t m = 0; m < plan->measure_count; m++)
         spread_measure(spread, plan, scan, m);
+    spread->targets.count = spread->count;
     spread->count = 0;
-    return NFL_OK;
+    return spread->estimates ? nfl__estimates_add(spread->estimates, scan, &spread->targets, err) : NFL_OK;
 }
 
 /* --- rows to parts --- */

@@ -9,14 +9,15 @@
 #ifndef NFL_QUERY_SPREAD_H
 #define NFL_QUERY_SPREAD_H
 
+#include "query/estimate.h"
 #include "query/measure.h"
 #include "query/table.h"
 
 #define NFL__SPREAD_MOST 4096u /* buckets that a flow may cover inside the window */
 
-/* Memory for parts. */
+/* Memory for parts. estimates: what values of parts go to too; may be NULL. */
 typedef struct nfl__spread nfl__spread;
-nfl__spread *nfl__spread_new(const nfl__plan *plan, nfl__memory *memory); /* NULL when out of memory */
+nfl__spread *nfl__spread_new(const nfl__plan *plan, nfl__estimates *estimates, nfl__memory *memory); /* NULL when out of memory */
 void nfl__spread_free(nfl__spread *spread, const nfl__plan *plan, nfl__memory *memory);
 
 /* Add the parts of the scan's rows. keys: of these rows, packed, with room for the bucket. NFL_E_LIMIT. */

@@ -8,11 +8,14 @@ static int together_same_text(const char *a, const char *b)
     return strcmp(a ? a : "", b ? b : "") == 0;
 }
 
+/* Flags that decide which flows count, and how. */
+#define TOGETHER_FLAGS (NFL_QUERY_UNSCALED | NFL_QUERY_SPREAD | NFL_QUERY_UNIQUE | NFL_QUERY_BIFLOW)
+
 /* Do both look at the same flows, in the same way? */
 static int together_same_flows(const nfl_query *a, const nfl_query *b)
 {
     return a->from_us == b->from_us && a->to_us == b->to_us && together_same_text(a->filter, b->filter) && a->now_us == b->now_us &&
-           (a->flags & NFL_QUERY_UNSCALED) == (b->flags & NFL_QUERY_UNSCALED) && a->filter_list == b->filter_list &&
+           (a->flags & TOGETHER_FLAGS) == (b->flags & TOGETHER_FLAGS) && a->filter_list == b->filter_list &&
            a->filter_list_ctx == b->filter_list_ctx && a->cancel == b->cancel;
 }
 
@@ -129,7 +132,10 @@ static nfl_status together_share(together_readers *s, const nfl_alloc *alloc, nf
     s->scan = nfl__new(&s->memory, 1, sizeof *s->scan);
     if (!s->scan)
         return nfl__fail_nomem(err, sizeof *s->scan);
+    s->scan->memory = &leader->memory;
     nfl_status status = nfl__scan_open(s->scan, &leader->plan, reads, alloc, &leader->store, err);
+    if (status == NFL_OK && leader->plan.query.flags & NFL_QUERY_UNIQUE)
+        status = nfl__scan_make_unique(s->scan, err);
     if (status == NFL_OK)
         status = together_read(s, err);
     if (status == NFL_OK)

@@ -96,6 +96,13 @@ test("a store answers", function()
     assert(one == other and one > 0)
     fails(function() netflow.query(store, {filter = "src in @nobody", lists = listed}) end, "nobody")
     fails(function() netflow.query(store, {group_by = "nonsense"}) end, "nonsense")
+    local once = 0
+    for row in netflow.query(store, {group_by = "proto", unique = true}) do once = once + row.flows end
+    equal(once, 164)
+    for row in netflow.query(store, {group_by = "version", columns = "distinct(src)", approximate = true}) do assert(row["distinct(src)"] > 0) end
+    local talks = 0
+    for row in netflow.query(store, {columns = "reverse_bytes", biflow = true}) do talks = talks + 1 end
+    assert(talks > 0 and talks < 164)
     local rows = netflow.query(store, {columns = "src"})
     store = nil
     collectgarbage()

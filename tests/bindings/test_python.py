@@ -192,6 +192,13 @@ class Stores(unittest.TestCase):
             whole, spread = (store.query(bucket=tenth, columns='bytes', spread=s).columns() for s in (False, True))
             self.assertEqual(sum(spread['bytes']), sum(whole['bytes']))
             self.assertNotEqual(spread['bytes'], whole['bytes'])
+            self.assertEqual(sum(store.query(bucket=tenth, columns='flows', unique=True).columns()['flows']), 164)
+            exact, estimated = (store.query(group_by='proto', columns='distinct(src)', approximate=a) for a in (False, True))
+            self.assertEqual(exact.columns(), estimated.columns())
+            self.assertEqual(estimated.distinct_error_per_mille, 0)
+            talks = store.query(columns='bytes,reverse_bytes', biflow=True).columns()
+            self.assertLess(len(talks['bytes']), 164)
+            self.assertEqual(sum(talks['bytes']) + sum(n or 0 for n in talks['reverse_bytes']), sum(whole['bytes']))
 
     def test_columns_are_lists_for_data_frames(self):
         self.fill()

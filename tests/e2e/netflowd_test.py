@@ -108,6 +108,14 @@ class Netflowd(unittest.TestCase):
         self.assertEqual(apps, {'https': 2, 'dns': 1})
         web = daemon.get('/api/flows', filter='src ip 10.0.0.1 and dst port 443')['rows']
         self.assertEqual([(r['src'], r['dst_port'], r['proto'], r['bytes']) for r in web], [('10.0.0.1', 443, 6, 9000)])
+        once = daemon.get('/api/flows', unique=1)
+        self.assertEqual((len(once['rows']), once['total']['duplicates']), (3, 0))
+        peers = daemon.get('/api/top', by='proto', columns='bytes,distinct(dst)', approximate=1)
+        self.assertEqual([(r['proto'], r['distinct(dst)']) for r in peers['rows']], [(6, 2), (17, 1)])
+        self.assertEqual(peers['total']['distinct_error_per_mille'], 0)
+        talks = daemon.get('/api/flows', biflow=1, order='bytes')['rows']
+        self.assertEqual([(r['src'], r['bytes'], r['reverse_bytes'], r['reverse_packets']) for r in talks],
+                         [('10.0.0.1', 9000, 20000, 20), ('10.0.0.2', 70, 0, 0)])
         series = daemon.get('/api/series', bucket='1h')['rows']
         self.assertEqual(sum(r['bytes'] for r in series), 29070)
         status = daemon.get('/api/status')
@@ -256,7 +264,9 @@ class Netflowd(unittest.TestCase):
         daemon = self.start()
         for path, part in (('/api/flows?filter=src+ip+nonsense', 'nonsense'), ('/api/top?by=nonsense', 'nonsense'),
                            ('/api/flows?from=never', 'never'), ('/api/series?bucket=x', 'x'), ('/api/flows?n=-1', ''),
-                           ('/api/flows?n=99999999999', ''), ('/api/resolve?ip=nonsense', 'nonsense')):
+                           ('/api/flows?n=99999999999', ''), ('/api/resolve?ip=nonsense', 'nonsense'),
+                           ('/api/top?columns=nonsense', 'nonsense'), ('/api/flows?unique=2', 'unique'), ('/api/top?approximate=x', 'approximate'),
+                           ('/api/flows?unique=1&biflow=1', 'exclude each other')):
             status, body, _ = daemon.request(path)
             self.assertEqual(status, 400, path)
             self.assertIn(part, json.loads(body)['error'], path)

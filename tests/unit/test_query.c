@@ -357,7 +357,7 @@ static void test_mistakes_in_a_query(void)
         {"order by something", {.order_by = "host"}, NFL_E_SYNTAX, 0, "in filters only"},
         {"a wrong filter", {.filter = "tcp and"}, NFL_E_SYNTAX, 7, "a comparison expected"},
         {"relative time without now", {.filter = "first > -1h"}, NFL_E_SYNTAX, 8, "absolute time"},
-        {"an unknown flag", {.flags = 0x80}, NFL_E_ARG, NFL_NO_OFFSET, "flags"},
+        {"an unknown flag", {.flags = 0x40000000}, NFL_E_ARG, NFL_NO_OFFSET, "flags"},
         {"a negative bucket", {.bucket_us = -1}, NFL_E_ARG, NFL_NO_OFFSET, "bucket_us"},
     };
     nfl_store *store = make_store(NULL);

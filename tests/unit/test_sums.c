@@ -319,6 +319,8 @@ static void test_flows_make_way_for_their_sums(void)
         NFL_OPTS(nfl_query, query, .group_by = cases[i].group_by, .bucket_us = (nfl_usec)cases[i].minutes * 60000000);
         before[i] = answer(store, &query, &stats);
     }
+    NFL_OPTS(nfl_query, about, .group_by = "exporter", .columns = "bytes,distinct(in_if)", .flags = NFL_QUERY_APPROXIMATE);
+    char *interfaces = answer(store, &about, &stats);
     CU_ASSERT_EQUAL(reduce(store, start_us + INT64_C(100) * HOUR * 1000000), NFL_DONE);
     CU_ASSERT_EQUAL(flows_in(store, &summed), 0);
     CU_ASSERT_EQUAL(summed, FLOWS);
@@ -331,12 +333,24 @@ static void test_flows_make_way_for_their_sums(void)
             CU_ASSERT_EQUAL(stats.rows_reduced, 0);
             free(after);
         }
+        char *counted = answer(store, &about, &stats); /* sums keep interfaces apart */
+        CU_ASSERT_STRING_EQUAL(counted, interfaces);
+        CU_ASSERT_EQUAL(stats.rows_summed, FLOWS);
+        free(counted);
         NFL_OPTS(nfl_query, flows, .limit = 10);
         NFL_OPTS(nfl_query, pairs, .group_by = "src,dst");
         free(answer(store, &flows, &stats));
         CU_ASSERT_EQUAL(stats.rows_matched, 0);
         CU_ASSERT_EQUAL(stats.rows_reduced, FLOWS);
         free(answer(store, &pairs, &stats));
+        CU_ASSERT_EQUAL(stats.rows_reduced, FLOWS);
+        NFL_OPTS(nfl_query, unique, .group_by = "src", .flags = NFL_QUERY_UNIQUE);
+        free(answer(store, &unique, &stats)); /* sums do not tell who saw what */
+        CU_ASSERT_EQUAL(stats.rows_matched, 0);
+        CU_ASSERT_EQUAL(stats.rows_reduced, FLOWS);
+        NFL_OPTS(nfl_query, biflow, .group_by = "src", .flags = NFL_QUERY_BIFLOW);
+        free(answer(store, &biflow, &stats)); /* nor who answered */
+        CU_ASSERT_EQUAL(stats.rows_matched, 0);
         CU_ASSERT_EQUAL(stats.rows_reduced, FLOWS);
         nfl_verify_report report = {.struct_size = sizeof report};
         CU_ASSERT_EQUAL(nfl_store_verify(store, &report, NULL), NFL_OK);
@@ -348,6 +362,7 @@ static void test_flows_make_way_for_their_sums(void)
     }
     for (int i = 0; i < CASES; i++)
         free(before[i]);
+    free(interfaces);
     nfl_store_free(store);
     test_remove_folder(path);
 }
