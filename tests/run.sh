@@ -136,6 +136,7 @@ step 'e2e replay' python_tests tests/e2e/replay_test.py
 step 'e2e nfreplay' python_tests tests/e2e/nfreplay_test.py
 step 'e2e pmacctd' python_tests tests/e2e/pmacctd_test.py
 step 'e2e fprobe' python_tests tests/e2e/fprobe_test.py
+step 'e2e openvswitch' python_tests tests/e2e/openvswitch_test.py
 step 'e2e nfdump filters' python_tests tests/e2e/nfdump_filter_test.py
 step 'e2e quickstart' env NETFLOW_PORT=0 NETFLOW_HTTP_PORT=0 examples/quickstart.sh --once
 step 'corpus' "$PYTHON" tests/corpus/run_corpus.py
