@@ -126,25 +126,38 @@ static const struct {
     {NFL_FIELD_OUT_VRF, NFL_NAME_VRF}, {NFL_FIELD_APP_ID, NFL_NAME_APPLICATION},
 };
 
+/* The kind of names of a field's values; 0 if there are none. */
+static uint32_t helpers_name_kind(const char *field, nfl_field_info *info, nfl_error *err)
+{
+    if (!helpers_field(field, info, err))
+        return 0;
+    for (size_t i = 0; i < sizeof helpers_named / sizeof *helpers_named; i++)
+        if (helpers_named[i].field == info->field)
+            return helpers_named[i].kind;
+    helpers_fail(err, NFL_E_ARG, field, "exporters tell no names of it");
+    return 0;
+}
+
 const char *binding_parser_name(const nfl_parser *parser, const nfl_flow *flow, const char *field, nfl_error *err)
 {
     nfl_field_info info;
     nfl_value value = {.struct_size = sizeof value};
     nfl_name name = {.struct_size = sizeof name};
-    if (!helpers_field(field, &info, err))
+    uint32_t kind = helpers_name_kind(field, &info, err);
+    if (!kind || !(flow->present & NFL_HAS(info.field)))
         return NULL;
-    for (size_t i = 0; i < sizeof helpers_named / sizeof *helpers_named; i++) {
-        if (helpers_named[i].field != info.field)
-            continue;
-        nfl_flow_get(flow, info.field, &value);
-        if (!(flow->present & NFL_HAS(info.field)) ||
-            nfl_parser_name(parser, &flow->exporter, flow->version, flow->domain, helpers_named[i].kind, value.u64, &name) !=
-                NFL_OK)
-            return NULL;
-        return *name.name ? name.name : name.description;
-    }
-    helpers_fail(err, NFL_E_ARG, field, "exporters tell no names of it");
-    return NULL;
+    nfl_flow_get(flow, info.field, &value);
+    if (nfl_parser_name(parser, &flow->exporter, flow->version, flow->domain, kind, value.u64, &name) != NFL_OK)
+        return NULL;
+    return *name.name ? name.name : name.description;
+}
+
+bool binding_encoder_name(nfl_encoder *encoder, const char *field, uint64_t id, const char *name, nfl_usec now_us,
+                          const char *description, nfl_error *err)
+{
+    nfl_field_info info;
+    uint32_t kind = helpers_name_kind(field, &info, err);
+    return kind && nfl_encoder_add_name(encoder, kind, id, name, description, now_us, err) == NFL_OK;
 }
 
 struct binding_reader {

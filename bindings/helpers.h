@@ -19,6 +19,10 @@ nfl_flow *binding_parser_next(nfl_parser *parser); /* owned copy or NULL at the 
 /* What the exporter calls the interface, VRF or application in a field of its flow; borrowed, NULL if it has not told. */
 const char *binding_parser_name(const nfl_parser *parser, const nfl_flow *flow, const char *field, nfl_error *err);
 
+/* The same for an encoder to tell; true when added, false when the datagram is full or on errors. */
+bool binding_encoder_name(nfl_encoder *encoder, const char *field, uint64_t id, const char *name, nfl_usec now_us,
+                          const char *description, nfl_error *err);
+
 /* A capture file with a parser and an optional filter behind it. */
 typedef struct binding_reader binding_reader;
 binding_reader *binding_reader_new(const char *path, const char *filter, nfl_error *err);

@@ -203,6 +203,7 @@ typedef struct nfl_watch {} nfl_watch;
 /* ---- Encoder: flows in, datagrams out ---- */
 %rename(Encoder) nfl_encoder;
 %rename(add) nfl_encoder::add_flow;
+%rename(add_name) nfl_encoder::tell_name;
 %rename(take) nfl_encoder::take_bytes;
 typedef struct nfl_encoder {} nfl_encoder;
 %extend nfl_encoder {
@@ -210,6 +211,9 @@ typedef struct nfl_encoder {} nfl_encoder;
     ~nfl_encoder() { nfl_encoder_free($self); }
     /* True when added; False when the datagram is full: take() it and add the flow again. */
     bool add_flow(const nfl_flow *flow, nfl_usec now_us, nfl_error *err) { return nfl_encoder_add($self, flow, now_us, err) == NFL_OK; }
+    /* Tell what the interface, VRF or application of a number is called, of the field it stands in; True and False as above. */
+    bool tell_name(const char *field, uint64_t id, const char *name, nfl_usec now_us, nfl_error *err, const char *description = NULL)
+    { return binding_encoder_name($self, field, id, name, now_us, description, err); }
     /* The datagram built so far, or None or nil. */
     binding_bytes take_bytes(nfl_usec now_us) { binding_bytes b = {NULL, 0}; b.data = nfl_encoder_take($self, now_us, &b.len); return b; }
 }

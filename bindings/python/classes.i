@@ -12,6 +12,18 @@ def _flow_getattr(self, name):
         raise AttributeError(f"flows have no field '{name}'") from None
 
 
+def _flow_setattr(self, name, value):
+    if name in ("this", "thisown"):
+        object.__setattr__(self, name, value)
+        return
+    if isinstance(value, _datetime.datetime):
+        value = value.astimezone(_datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    try:
+        self.set(name, str(value))
+    except Error as problem:
+        raise AttributeError(str(problem)) from None
+
+
 def _flow_as_dict(self):
     """The fields that the exporter sent."""
     return {name: value for name in _FIELDS if (value := self.get(name)) is not None}
@@ -29,6 +41,7 @@ def _iterate(self):
 
 
 Flow.__getattr__ = _flow_getattr
+Flow.__setattr__ = _flow_setattr
 Flow.__repr__ = _flow_repr
 Flow.as_dict = _flow_as_dict
 Parser.__iter__ = _iterate

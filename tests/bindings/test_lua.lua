@@ -72,6 +72,11 @@ test("what the encoder writes the parser reads", function()
     equal(n, 1)
     fails(function() parser:feed("203.0.113.9", now, "x") end, "")
     equal(parser:name(a_flow({in_if = "7"}), "in_if"), nil)
+    equal(encoder:add_name("in_if", 7, "eth0", now), true)
+    equal(encoder:add(a_flow({in_if = "7"}), now), true)
+    parser:feed("203.0.113.9", now, encoder:take(now))
+    for flow in netflow.flows(parser) do equal(parser:name(flow, "in_if"), "eth0") end
+    fails(function() encoder:add_name("bytes", 7, "eth0", now) end, "no names")
     fails(function() parser:name(a_flow(), "bytes") end, "no names")
 end)
 

@@ -23,6 +23,17 @@ def a_flow(**fields):
     return flow
 
 
+class Flows(unittest.TestCase):
+    def test_what_is_set_is_read(self):
+        flow, when = netflow.Flow(), datetime.datetime(2026, 11, 23, 10, 0, 0, 250000, datetime.timezone.utc)
+        flow.src, flow.in_if, flow.bytes, flow.first = '192.0.2.1', 7, 2**64 - 1, when
+        self.assertEqual((flow.src, flow.in_if, flow.bytes, flow.first), ('192.0.2.1', 7, 2**64 - 1, when))
+        with self.assertRaises(AttributeError):
+            flow.no_such_field = 1
+        with self.assertRaises(AttributeError):
+            flow.in_if = -1
+
+
 class Captures(unittest.TestCase):
     def test_open_yields_every_flow(self):
         flows = list(netflow.open(EXPORTS))
@@ -99,6 +110,24 @@ class Parsing(unittest.TestCase):
             parser.name(flow, 'no_such_field')
         reader = netflow.Reader(str(EXPORTS))
         self.assertIsNone(reader.name(flow, 'in_if'))
+
+    def test_names_that_the_encoder_tells_are_found(self):
+        encoder, parser = netflow.Encoder(version=10, domain=7), netflow.Parser()
+        now = 1795440000_000000
+        self.assertTrue(encoder.add_name('in_if', 7, 'eth0', now))
+        self.assertTrue(encoder.add_name('app_id', 13 << 24 | 1, 'voice', now, 'Calls of the house'))
+        with self.assertRaises(netflow.Error):
+            encoder.add_name('bytes', 7, 'eth0', now)
+        with self.assertRaises(netflow.Error):
+            encoder.add_name('in_vrf', 7, 'red', now, 'VRFs have no description')
+        flow = a_flow()
+        flow.in_if = 7
+        self.assertTrue(encoder.add(flow, now))
+        parser.feed('203.0.113.9', now, encoder.take(now))
+        flow, = list(parser)
+        self.assertEqual(parser.name(flow, 'in_if'), 'eth0')
+        with self.assertRaises(netflow.Error):
+            netflow.Encoder(version=5).add_name('in_if', 7, 'eth0', now)
 
     def test_rubbish_is_an_exception(self):
         with self.assertRaises(netflow.Error):
