@@ -147,13 +147,13 @@ typedef struct nfl_store {} nfl_store;
     nfl_cursor *_query(const char *filter, const char *group_by, const char *columns, const char *order_by,
                        nfl_usec from_us, nfl_usec to_us, nfl_usec bucket_us, uint64_t limit, uint64_t offset,
                        bool ascending, nfl_usec now_us, const char *lists, const char *having, bool fill, const char *after, bool spread,
-                       bool unique, bool biflow, bool approximate, nfl_error *err) {
+                       bool unique, bool biflow, bool approximate, uint64_t max_rows, uint64_t max_time_us, nfl_error *err) {
         NFL_OPTS(nfl_query, query, .filter = filter, .group_by = group_by, .columns = columns, .order_by = order_by,
                  .from_us = from_us, .to_us = to_us, .bucket_us = bucket_us, .limit = limit, .offset = offset,
                  .flags = (ascending ? NFL_QUERY_ASCENDING : 0) | (fill ? NFL_QUERY_FILL : 0) | (spread ? NFL_QUERY_SPREAD : 0) |
                           (unique ? NFL_QUERY_UNIQUE : 0) | (biflow ? NFL_QUERY_BIFLOW : 0) |
                           (approximate ? NFL_QUERY_APPROXIMATE : 0), .now_us = now_us,
-                 .having = having, .after = after,
+                 .having = having, .after = after, .max_rows = max_rows, .max_time_us = max_time_us,
                  .filter_list = binding_list, .filter_list_ctx = (void *)(uintptr_t)lists);
         nfl_cursor *cursor = NULL;
         return nfl_store_query($self, &query, &cursor, err) < 0 ? NULL : cursor;

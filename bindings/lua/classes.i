@@ -35,7 +35,8 @@ function netflow.query(store, q)
     q = q or {}
     local cursor = store:_query(q.filter, q.group_by, q.columns, q.order_by, q.since or 0, q.until_ or 0,
                                 q.bucket or 0, q.limit or 0, q.offset or 0, q.ascending or false, q.now or 0, list_text(q.lists),
-                                q.having, q.fill or false, q.after, q.spread or false, q.unique or false, q.biflow or false, q.approximate or false)
+                                q.having, q.fill or false, q.after, q.spread or false, q.unique or false, q.biflow or false,
+                                q.approximate or false, q.max_rows or 0, math.floor((q.timeout or 0) * 1000000))
     local names = {}
     for i = 0, cursor:_width() - 1 do names[i] = cursor:_name(i) end
     return function()

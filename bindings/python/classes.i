@@ -126,17 +126,19 @@ def _lists(lists):
 
 def _store_query(self, filter=None, *, group_by=None, columns=None, order_by=None, ascending=False,
                  since=None, until=None, bucket=None, limit=0, offset=0, now=None, lists=None, having=None, fill=False,
-                 after=None, spread=False, unique=False, biflow=False, approximate=False):
+                 after=None, spread=False, unique=False, biflow=False, approximate=False,
+                 max_rows=0, timeout=None):
     """Ask a question. Without group_by: flow records. since, until, now: aware datetime or microseconds since
     1970; bucket: timedelta or microseconds. lists: {name: values} for `src in @name` in the filter. having: condition
     on groups. fill: rows of zeros for empty buckets; spread: flows count in all
-    buckets they cover; unique: what several exporters saw counts once;
-    biflow: both directions of a conversation are one record; approximate: distinct() is estimated. after: token of the last row of the page before."""
+    buckets they cover; unique: what several exporters saw counts once; biflow: both directions of a conversation are one
+    record; approximate: distinct() is estimated. after: token of the last row of the page before. max_rows: examine no
+    more; timeout: take no longer, in seconds; beyond it netflow.Error."""
     if isinstance(bucket, _datetime.timedelta):
         bucket = bucket // _datetime.timedelta(microseconds=1)
     return Result(self._query(filter, group_by, columns, order_by, _microseconds(since), _microseconds(until),
                               bucket or 0, limit, offset, ascending, _microseconds(now), _lists(lists), having, fill, after, spread,
-                              unique, biflow, approximate))
+                              unique, biflow, approximate, max_rows, int((timeout or 0) * 1_000_000)))
 
 
 def _store_exit(self, kind, value, trace):

@@ -131,6 +131,10 @@ typedef struct nfl_query {
      *  times of groups (and rates of these). With buckets and groups, on a group's totals. NULL = none. */
     NFL_PTR(const char *, having);
     NFL_PTR(const char *, after); /**< Token of the last row that is known: the result begins behind it. NULL = at the beginning. */
+    uint64_t max_rows; /**< Rows that may be examined, in all readings together; beyond it ::NFL_E_CANCELLED. 0 = no such limit. */
+    /** Time from the start of the query, by a clock that only goes forward; beyond it ::NFL_E_CANCELLED. It is
+     *  looked at between blocks, of up to 65536 rows. 0 = no such limit. */
+    uint64_t max_time_us;
 } nfl_query;
 
 /** Reader of a result. Opaque. One thread at a time. Keeps the store alive until freed. */
@@ -188,7 +192,7 @@ typedef struct nfl_query_stats {
  * @retval  NFL_OK           A row is current.
  * @retval  NFL_DONE         No more rows.
  * @retval  NFL_E_CORRUPT    Stored data failed its check (the message names the file and place).
- * @retval  NFL_E_CANCELLED  nfl_query::cancel was set.
+ * @retval  NFL_E_CANCELLED  nfl_query::cancel was set, or nfl_query::max_rows or max_time_us exceeded.
  * @since 0.1
  */
 NFL_API NFL_MUST_USE nfl_status nfl_cursor_next(nfl_cursor *cursor, nfl_error *err);

@@ -323,7 +323,7 @@ NFL_API NFL_MUST_USE nfl_status nfl_store_compact(nfl_store *store, const nfl_co
  * @retval  NFL_OK           *out is set.
  * @retval  NFL_E_SYNTAX     Filter or field list does not parse; nfl_error::offset is the column.
  * @retval  NFL_E_LIMIT      The memory budget does not suffice.
- * @retval  NFL_E_CANCELLED  nfl_query::cancel was set.
+ * @retval  NFL_E_CANCELLED  nfl_query::cancel was set, or nfl_query::max_rows or max_time_us exceeded.
  * @retval  NFL_E_CORRUPT    Stored data failed its check.
  * @retval  NFL_E_IO         Reading failed.
  * @retval  NFL_E_NOMEM      Out of memory.

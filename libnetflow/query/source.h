@@ -78,6 +78,8 @@ typedef struct nfl__scannable {
     /* Keep the store alive, and let go again. */
     void (*retain)(void *self);
     void (*release)(void *self);
+    /* Microseconds that only go forward, for limits of time; this layer has no clock. NULL: there is none, and no such limit. */
+    nfl_usec (*clock)(void);
 } nfl__scannable;
 
 /* Summary of one field over a block or segment. */

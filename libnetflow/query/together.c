@@ -16,7 +16,8 @@ static int together_same_flows(const nfl_query *a, const nfl_query *b)
 {
     return a->from_us == b->from_us && a->to_us == b->to_us && together_same_text(a->filter, b->filter) && a->now_us == b->now_us &&
            (a->flags & TOGETHER_FLAGS) == (b->flags & TOGETHER_FLAGS) && a->filter_list == b->filter_list &&
-           a->filter_list_ctx == b->filter_list_ctx && a->cancel == b->cancel;
+           a->filter_list_ctx == b->filter_list_ctx && a->cancel == b->cancel &&
+           a->max_rows == b->max_rows && a->max_time_us == b->max_time_us;
 }
 
 /* Reading together pays for groups of flows that a filter chooses; without filter, sums may answer each by itself. */

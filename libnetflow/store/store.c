@@ -6,6 +6,7 @@
 #include "store/backend.h"
 
 #include <string.h>
+#include <time.h>
 
 struct nfl_store {
     nfl__memory memory;
@@ -196,15 +197,22 @@ static nfl_status store_open_source(void *self, const nfl_filter *filter, uint64
     return store->ops->open_source(store->self, filter, fields, out, err);
 }
 
+static nfl_usec store_clock(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (nfl_usec)now.tv_sec * 1000000 + now.tv_nsec / 1000;
+}
+
 nfl_status nfl_store_query(nfl_store *store, const nfl_query *query, nfl_cursor **out, nfl_error *err)
 {
-    const nfl__scannable scannable = {store, store_open_source, store_retain, store_release};
+    const nfl__scannable scannable = {store, store_open_source, store_retain, store_release, store_clock};
     return nfl__query_run(query, &store->memory.alloc, &scannable, out, err);
 }
 
 nfl_status nfl_store_query_all(nfl_store *store, const nfl_query *const *queries, size_t count, nfl_cursor **out, nfl_error *err)
 {
-    const nfl__scannable scannable = {store, store_open_source, store_retain, store_release};
+    const nfl__scannable scannable = {store, store_open_source, store_retain, store_release, store_clock};
     if (count == 0)
         return nfl__fail(err, NFL_E_ARG, NFL_NO_OFFSET, "there is no question");
     return nfl__query_run_all(queries, count, &store->memory.alloc, &scannable, out, err);

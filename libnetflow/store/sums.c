@@ -162,7 +162,7 @@ void nfl__sums_builder_free(nfl__sums_builder *b)
 
 nfl_status nfl__sums_start(nfl__sums_builder *b, int keep_all, nfl_error *err)
 {
-    const nfl__scannable flows = {b, sums_source_open, sums_source_keep, sums_source_keep};
+    const nfl__scannable flows = {b, sums_source_open, sums_source_keep, sums_source_keep, NULL};
     const nfl_alloc *alloc = &b->memory.alloc;
     uint64_t most_bytes = keep_all ? SUMS_MEMORY_ALL : SUMS_MEMORY;
     sums_forget(b);

@@ -105,6 +105,7 @@ test("a store answers", function()
     for row in netflow.query(store, {group_by = "proto", unique = true}) do once = once + row.flows end
     equal(once, 164)
     for row in netflow.query(store, {group_by = "version", columns = "distinct(src)", approximate = true}) do assert(row["distinct(src)"] > 0) end
+    fails(function() netflow.query(store, {group_by = "src", max_rows = 100})() end, "100 rows")
     local talks = 0
     for row in netflow.query(store, {columns = "reverse_bytes", biflow = true}) do talks = talks + 1 end
     assert(talks > 0 and talks < 164)

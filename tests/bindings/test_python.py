@@ -225,6 +225,9 @@ class Stores(unittest.TestCase):
             exact, estimated = (store.query(group_by='proto', columns='distinct(src)', approximate=a) for a in (False, True))
             self.assertEqual(exact.columns(), estimated.columns())
             self.assertEqual(estimated.distinct_error_per_mille, 0)
+            with self.assertRaisesRegex(netflow.Error, '100 rows'):
+                store.query(group_by='src', max_rows=100)
+            self.assertEqual(sum(store.query(group_by='src', timeout=100, columns='flows').columns()['flows']), 164)
             talks = store.query(columns='bytes,reverse_bytes', biflow=True).columns()
             self.assertLess(len(talks['bytes']), 164)
             self.assertEqual(sum(talks['bytes']) + sum(n or 0 for n in talks['reverse_bytes']), sum(whole['bytes']))

@@ -246,5 +246,5 @@ void test_columns_init(test_columns *columns, const nfl_flow *flows, size_t coun
     columns->count = count;
     columns->block_rows = block_rows;
     columns->random.state = seed;
-    columns->scannable = (nfl__scannable){columns, column_open, column_retain, column_release};
+    columns->scannable = (nfl__scannable){columns, column_open, column_retain, column_release, NULL};
 }

@@ -396,6 +396,48 @@ static void test_a_query_can_be_cancelled(void)
     nfl_store_free(store);
 }
 
+/* Status and message of a query over 4000 rows in blocks of up to 1000. */
+static nfl_status ask_blocks(const nfl_query *query, nfl_usec (*clock)(void), nfl_error *err)
+{
+    test_columns columns;
+    nfl_flow *flows = make_flows();
+    nfl_cursor *cursor = NULL;
+    test_columns_init(&columns, flows, FLOWS, 1000, test_seed());
+    columns.scannable.clock = clock;
+    nfl_status status = nfl__query_run(query, NULL, &columns.scannable, &cursor, err);
+    nfl_cursor_free(cursor);
+    free(flows);
+    return status;
+}
+
+static nfl_usec clock_us;
+
+static nfl_usec slow_clock(void)
+{
+    return clock_us += 1000;
+}
+
+static void test_a_query_may_examine_so_many_rows(void)
+{
+    nfl_error err;
+    NFL_OPTS(nfl_query, query, .group_by = "src", .max_rows = FLOWS);
+    CU_ASSERT_EQUAL(ask_blocks(&query, NULL, &err), NFL_OK);
+    query.max_rows = FLOWS - 1;
+    CU_ASSERT_EQUAL(ask_blocks(&query, NULL, &err), NFL_E_CANCELLED);
+    CU_ASSERT_PTR_NOT_NULL(strstr(err.message, "more than the 3999 rows"));
+}
+
+static void test_a_query_may_take_so_long(void)
+{
+    nfl_error err;
+    NFL_OPTS(nfl_query, query, .group_by = "src", .max_time_us = 20000);
+    CU_ASSERT_EQUAL(ask_blocks(&query, slow_clock, &err), NFL_OK);
+    query.max_time_us = 3000;
+    CU_ASSERT_EQUAL(ask_blocks(&query, slow_clock, &err), NFL_E_CANCELLED);
+    CU_ASSERT_PTR_NOT_NULL(strstr(err.message, "longer than the 3 ms"));
+    CU_ASSERT_EQUAL(ask_blocks(&query, NULL, &err), NFL_OK); /* a source without a clock */
+}
+
 static void test_the_memory_budget_holds(void)
 {
     static const struct {
@@ -495,6 +537,8 @@ NFL_SUITE("query", {"records come in order of arrival", test_records_come_in_ord
           {"buckets before 1970", test_buckets_before_1970}, {"counters saturate", test_counters_saturate},
           {"mistakes in a query", test_mistakes_in_a_query},
           {"a query can be cancelled", test_a_query_can_be_cancelled},
+          {"a query may examine so many rows", test_a_query_may_examine_so_many_rows},
+          {"a query may take so long", test_a_query_may_take_so_long},
           {"the memory budget holds", test_the_memory_budget_holds},
           {"a cursor outlives its store", test_a_cursor_outlives_its_store},
           {"running out of memory", test_running_out_of_memory})
