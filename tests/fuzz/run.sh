@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Fuzz every target with libFuzzer, ASan and UBSan: tests/fuzz/run.sh [SECONDS PER TARGET] [TARGET...]
 # New inputs go to build/fuzz/corpus/TARGET; crashes to build/fuzz/crash-*. Needs clang.
-# Minimise what was found into the tree:  build/fuzz/bin/fuzz_X -merge=1 tests/corpus/X build/fuzz/corpus/X
+# The corpus in the tree is the fewest inputs that reach every edge known so far. To make it anew from what was found:
+#   build/fuzz/bin/fuzz_X -merge=1 -use_counters=0 -max_len=2000 NEW tests/corpus/X build/fuzz/corpus/X
 # The same targets under AFL++ (Debian package afl++): configure as the preset fuzz does, but into another directory and
 # with -DCMAKE_C_COMPILER=afl-clang-fast, then  afl-fuzz -m none -i tests/corpus/X -o OUT -- DIR/bin/fuzz_X
 set -eu
