@@ -95,8 +95,8 @@ extern "C" {
  * are its sums over that time, `bpp` is bytes by packets. Flows without a field form a group of their own.
  *
  * One of the columns of groups may be `distinct(field)`: how many different values of that field the group's flows have, counted
- * exactly unless ::NFL_QUERY_APPROXIMATE; flows without it do not count. It may be ordered by (with buckets and groups: by the sum of the buckets' counts). All
- * combinations are held in memory meanwhile (::NFL_E_LIMIT beyond `max_memory_bytes`).
+ * exactly unless ::NFL_QUERY_APPROXIMATE; flows without it do not count. It may be ordered by (with buckets and groups: by the sum of
+ * the buckets' counts). All combinations are held in memory meanwhile (::NFL_E_LIMIT beyond `max_memory_bytes`).
  *
  * With `bucket_us` there is a first column `time` and one row per bucket (and group), ordered by time; a
  * flow counts in the bucket of its start, unless ::NFL_QUERY_SPREAD. Buckets without flows have no row, unless ::NFL_QUERY_FILL.
@@ -131,9 +131,10 @@ typedef struct nfl_query {
      *  times of groups (and rates of these). With buckets and groups, on a group's totals. NULL = none. */
     NFL_PTR(const char *, having);
     NFL_PTR(const char *, after); /**< Token of the last row that is known: the result begins behind it. NULL = at the beginning. */
-    uint64_t max_rows; /**< Rows that may be examined, in all readings together; beyond it ::NFL_E_CANCELLED. 0 = no such limit. */
+    uint64_t max_rows; /**< Stored rows that may be examined, in all readings together; beyond it ::NFL_E_CANCELLED. 0 = no such limit. */
     /** Time from the start of the query, by a clock that only goes forward; beyond it ::NFL_E_CANCELLED. It is
-     *  looked at between blocks, of up to 65536 rows. 0 = no such limit. */
+     *  looked at between blocks, of up to 65536 rows; of a listing, which reads as it goes, the caller's own time counts. 0 = no such
+     *  limit. */
     uint64_t max_time_us;
 } nfl_query;
 

@@ -37,7 +37,7 @@ struct nfl__biflow {
     nfl__memory *memory;
     nfl_alloc alloc;
     nfl_filter *window; /* of the inner source */
-    const volatile int32_t *cancel;
+    nfl__limits *limits;
     uint64_t rows;      /* that it had; UINT64_MAX = not known yet */
     uint64_t seed;
 };
@@ -72,7 +72,8 @@ static nfl_usec biflow_add(nfl_usec time_us, nfl_usec more_us)
     return time_us == 0 || __builtin_add_overflow(time_us, more_us, &sum) ? 0 : sum; /* 0 = open */
 }
 
-nfl_status nfl__biflow_new(const nfl_query *query, const nfl_alloc *alloc, nfl__memory *memory, nfl__biflow **out, nfl_error *err)
+nfl_status nfl__biflow_new(const nfl_query *query, const nfl_alloc *alloc, nfl__memory *memory, nfl__limits *limits,
+                           nfl__biflow **out, nfl_error *err)
 {
     NFL_OPTS(nfl_filter_opts, opts, .alloc = alloc);
     nfl__biflow *biflow = nfl__new(memory, 1, sizeof *biflow);
@@ -80,7 +81,7 @@ nfl_status nfl__biflow_new(const nfl_query *query, const nfl_alloc *alloc, nfl__
         return nfl__query_nomem(memory, sizeof *biflow, err);
     biflow->memory = memory;
     biflow->alloc = memory->alloc;
-    biflow->cancel = query->cancel;
+    biflow->limits = limits;
     biflow->rows = UINT64_MAX;
     /* As in table.c: nothing that is returned depends on it. */
     biflow->seed = nfl__hash_u64((uint64_t)(uintptr_t)biflow, UINT64_C(0x62696669));
@@ -368,9 +369,9 @@ static void biflow_copy(const nfl__column *column, uint32_t row, uint32_t field,
 static nfl_status biflow_go_on(biflow_source *s, nfl_error *err)
 {
     for (s->at++; s->at >= s->inner->batch.rows; s->at = 0) {
-        if (s->biflow->cancel && *s->biflow->cancel) /* many blocks may become one */
-            return nfl__fail(err, NFL_E_CANCELLED, NFL_NO_OFFSET, "query was cancelled");
-        nfl_status status = s->inner->ops->next(s->inner, err);
+        nfl_status status = nfl__source_next(s->inner, err);
+        if (status == NFL_OK)
+            status = nfl__limits_check(s->biflow->limits, s->inner->batch.rows, err);
         if (status == NFL_OK)
             status = nfl__source_need(s->inner, s->fields, err);
         if (status != NFL_OK)
@@ -484,7 +485,7 @@ static nfl_status biflow_pull(void *ctx, const nfl_flow **flows, size_t *n, size
 static nfl_status biflow_next(nfl__source *source, nfl_error *err)
 {
     biflow_source *s = (biflow_source *)source;
-    nfl_status status = s->rows->ops->next(s->rows, err);
+    nfl_status status = nfl__source_next(s->rows, err);
     source->batch = s->rows->batch;
     source->rows_reduced = s->inner->rows_reduced;
     source->blocks_read = s->inner->blocks_read;

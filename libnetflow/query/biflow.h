@@ -16,6 +16,7 @@
 
 #include <netflow/query.h>
 
+#include "query/limits.h"
 #include "query/source.h"
 
 #define NFL__BIFLOW_WAIT_US INT64_C(120000000)   /* between the arrivals of two halves */
@@ -26,8 +27,9 @@
 /* What outlives a reading: the window of the inner source, and how many rows it had. */
 typedef struct nfl__biflow nfl__biflow;
 
-/* memory: what waits is counted against it; it outlives the object. */
-nfl_status nfl__biflow_new(const nfl_query *query, const nfl_alloc *alloc, nfl__memory *memory, nfl__biflow **out, nfl_error *err);
+/* memory: what waits is counted against it. limits: what is read counts in them. Both outlive the object. */
+nfl_status nfl__biflow_new(const nfl_query *query, const nfl_alloc *alloc, nfl__memory *memory, nfl__limits *limits,
+                           nfl__biflow **out, nfl_error *err);
 void nfl__biflow_free(nfl__biflow *biflow);
 
 /* Open the store, and put its rows together. fields: that may be loaded. The second time, rows that arrived since the end of the

@@ -5,8 +5,6 @@
 #include "query/derive.h"
 #include "query/unique.h"
 
-#include <inttypes.h>
-
 static const uint8_t scan_totalled[NFL__SCAN_TOTALS] = {NFL_FIELD_BYTES, NFL_FIELD_PACKETS, NFL_FIELD_FLOWS};
 static const uint64_t scan_totals =
     NFL_HAS(NFL_FIELD_BYTES) | NFL_HAS(NFL_FIELD_PACKETS) | NFL_HAS(NFL_FIELD_FLOWS);
@@ -18,10 +16,7 @@ nfl_status nfl__scan_open(nfl__scan *scan, const nfl__plan *plan, uint64_t reads
     NFL_OPTS(nfl_filter_opts, opts, .alloc = alloc, .now_us = query->now_us,
              .list = query->filter_list, .list_ctx = query->filter_list_ctx);
     scan->unscaled = plan->unscaled;
-    scan->cancel = query->cancel;
-    scan->max_rows = query->max_rows;
-    scan->max_time_us = store->clock ? query->max_time_us : 0;
-    scan->begun_us = scan->max_time_us ? store->clock() : 0;
+    nfl__limits_begin(&scan->limits, query, store);
     scan->reads = reads | scan_totals;
     if (!scan->unscaled)
         scan->reads |= NFL_HAS(NFL_FIELD_SAMPLING);
@@ -33,7 +28,7 @@ nfl_status nfl__scan_open(nfl__scan *scan, const nfl__plan *plan, uint64_t reads
     if (query->flags & NFL_QUERY_UNIQUE)
         scan->fields |= NFL__UNIQUE_FIELDS;
     if (query->flags & NFL_QUERY_BIFLOW)
-        NFL_TRY(nfl__biflow_new(query, alloc, scan->memory, &scan->biflow, err));
+        NFL_TRY(nfl__biflow_new(query, alloc, scan->memory, &scan->limits, &scan->biflow, err));
     scan->store = store;
     return nfl__scan_again(scan, UINT64_MAX, err);
 }
@@ -104,22 +99,11 @@ static void scan_count_summed(nfl__scan *scan, uint64_t flows)
     scan->stats.rows_summed += flows;
 }
 
-/* May it go on? */
-static nfl_status scan_check_limits(const nfl__scan *scan, nfl_error *err)
-{
-    if (scan->cancel && *scan->cancel)
-        return nfl__fail(err, NFL_E_CANCELLED, NFL_NO_OFFSET, "query was cancelled");
-    if (scan->max_time_us && (uint64_t)(scan->store->clock() - scan->begun_us) > scan->max_time_us)
-        return nfl__fail(err, NFL_E_CANCELLED, NFL_NO_OFFSET, "query took longer than the %" PRIu64 " ms it may",
-                         scan->max_time_us / 1000);
-    return NFL_OK;
-}
-
 /* The next block, and what of it window and filter let pass: maybe nothing. */
 static nfl_status scan_next_block(nfl__scan *scan, nfl_error *err)
 {
     nfl__source *source = scan->source;
-    NFL_TRY(scan_check_limits(scan, err));
+    NFL_TRY(nfl__limits_check(&scan->limits, 0, err));
     nfl_status status = nfl__source_next(source, err);
     scan->stats.blocks_read = source->blocks_read;
     scan->stats.blocks_skipped = source->blocks_skipped;
@@ -127,10 +111,8 @@ static nfl_status scan_next_block(nfl__scan *scan, nfl_error *err)
     if (status != NFL_OK)
         return status;
     scan->stats.rows_read += source->batch.rows;
-    scan->examined += source->batch.rows;
-    if (scan->max_rows && scan->examined > scan->max_rows)
-        return nfl__fail(err, NFL_E_CANCELLED, NFL_NO_OFFSET, "query has to examine more than the %" PRIu64 " rows it may",
-                         scan->max_rows);
+    if (!scan->biflow) /* which counts what it reads, not what it makes of that */
+        NFL_TRY(nfl__limits_check(&scan->limits, source->batch.rows, err));
     NFL_TRY(scan_select(scan, err));
     nfl__source_narrow(source, scan->selected);
     return NFL_OK;

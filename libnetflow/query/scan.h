@@ -12,6 +12,7 @@
 #include <netflow/query.h>
 
 #include "query/filter_plan.h"
+#include "query/limits.h"
 #include "query/plan.h"
 #include "query/source.h"
 
@@ -26,17 +27,13 @@ typedef struct nfl__scan {
     nfl__filter_scratch *scratch;
     nfl__source *source;
     const nfl__scannable *store;
-    const volatile int32_t *cancel;
+    nfl__limits limits;
     uint64_t fields;         /* that may be loaded */
     const nfl__adding *adding; /* sums of flows will do; NULL = they will not */
     nfl__memory *memory; /* what unique and biflow hold is counted against it */
     struct nfl__biflow *biflow; /* both directions become one row (biflow.h); NULL = they do not */
     struct nfl__unique *unique; /* rows that count, of what several saw (unique.h); NULL = all */
     uint64_t most;           /* matching rows to go to */
-    uint64_t examined;       /* rows, in all readings */
-    uint64_t max_rows;       /* that may be; 0 = all */
-    uint64_t max_time_us;    /* 0 = no limit, or no clock */
-    nfl_usec begun_us;
     uint64_t reads;          /* fields loaded for every block with matches */
     uint64_t bits;           /* what is left of the current word of `selected` */
     uint32_t word;           /* its index */

@@ -18,7 +18,7 @@
 
 typedef struct nfl__source nfl__source;
 
-/* Of up to one row in so many, finding single values costs less than decoding all. */
+/* Up to one row in so many counts as few: finding their values one by one costs less than decoding all. */
 #define NFL__ONLY_ONE_IN 16u
 
 /* What flows may be added up by, for a query that wants nothing but sums of bytes, packets and flows. */

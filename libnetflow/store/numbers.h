@@ -18,7 +18,7 @@
  * The writer measures what each form takes and chooses; PLANES when it is told to. Writing takes a few passes of simple
  * loops and, if the numbers lie close together or a sample has few distinct ones, one to find a dictionary. Reading streams
  * pages of 1024 through the first-level cache: a shift and an addition a number, with DICT a look-up. Single numbers are
- * found without their neighbours, at three times the cost each; with REPEAT its bits up to there are counted. Only SUMMED is read in order.
+ * found without their neighbours, each at a higher cost; with REPEAT its bits up to there are counted. Only SUMMED is read in order.
  *
  * The reader trusts nothing: every length, width, position and code is checked against the bytes there are.
  */

@@ -7,7 +7,7 @@
 
 enum {
     COMPRESS_FROM = 64,    /* bytes */
-    COMPRESSION_PAYS = 2,  /* it must save one part in so many: columns that are not compressed are read several times as fast */
+    COMPRESSION_PAYS = 2,  /* it must save one part in so many: a compressed column can only be read as a whole */
     COMPRESSION_TRIED = 8  /* blocks between trying both forms of a column */
 };
 

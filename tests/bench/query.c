@@ -116,7 +116,7 @@ static double decode_all(const bench *b, const nfl_query *query, uint64_t fields
     double start_s = now_s();
     must(ops->open_source(store, filter, fields, &source, &err), &err);
     *bytes = 0;
-    while ((status = source->ops->next(source, &err)) == NFL_OK) {
+    while ((status = nfl__source_next(source, &err)) == NFL_OK) {
         must(nfl__source_need(source, fields, &err), &err);
         for (uint32_t field = 0; field < NFL_FIELD_STORED_COUNT; field++)
             if (fields >> field & 1)

@@ -29,7 +29,7 @@ static void compare(const nfl_filter *filter, const nfl_flow *flows, uint64_t se
     test_columns_init(&columns, flows, FLOWS, FLOWS, seed);
     check(columns.scannable.open(&columns, filter, nfl__filter_fields(filter), &source, NULL) == NFL_OK);
     check(nfl__filter_scratch_new(filter, NULL, &scratch, NULL) == NFL_OK);
-    for (; source->ops->next(source, NULL) == NFL_OK; found += count) {
+    for (; nfl__source_next(source, NULL) == NFL_OK; found += count) {
         check(nfl__filter_select(filter, scratch, source, selected, &count, NULL) == NFL_OK);
         for (uint32_t i = 0; i < source->batch.rows; i++)
             check(nfl__bit_get(selected, i) == nfl_filter_match(filter, &columns.block[i]));

@@ -250,17 +250,6 @@ static void choose_query(test_random *random, nfl_query *query)
 
 /* --- Laws ---- */
 
-static nfl_cursor *ask(nfl_store *store, const nfl_query *query)
-{
-    nfl_cursor *cursor = NULL;
-    nfl_error err;
-    if (nfl_store_query(store, query, &cursor, &err) != NFL_OK) {
-        printf("\n    %s\n", err.message);
-        abort();
-    }
-    return cursor;
-}
-
 static nfl_store *make_store(const nfl_flow *flows, size_t count)
 {
     nfl_store *store = NULL;
@@ -282,7 +271,7 @@ static int same_answer(const nfl_query *query, const nfl_flow *flows, size_t flo
         printf("\n    %s\n", err.message);
         return 0;
     }
-    nfl_cursor *wanted = ask(expected, &plain);
+    nfl_cursor *wanted = test_ask(expected, &plain);
     int same = test_same_answers(asked, wanted) && test_same_totals(asked, wanted);
     nfl_cursor_free(wanted);
     nfl_cursor_free(asked);
@@ -318,7 +307,7 @@ static void test_answers_are_those_of_the_records_put_together(void)
 static void sums(nfl_store *store, uint32_t flags, uint64_t out[2])
 {
     NFL_OPTS(nfl_query, query, .columns = "bytes,reverse_bytes,packets,reverse_packets", .flags = flags);
-    nfl_cursor *cursor = ask(store, &query);
+    nfl_cursor *cursor = test_ask(store, &query);
     nfl_value value = {.struct_size = sizeof value};
     out[0] = out[1] = 0;
     while (nfl_cursor_next(cursor, NULL) == NFL_OK)

@@ -346,7 +346,7 @@ static int columns_agree(const generator *g, const nfl_filter *filter, int root,
     if (columns.scannable.open(&columns, filter, nfl__filter_fields(filter), &source, NULL) != NFL_OK ||
         nfl__filter_scratch_new(filter, NULL, &scratch, NULL) != NFL_OK)
         abort();
-    while (source->ops->next(source, NULL) == NFL_OK) {
+    while (nfl__source_next(source, NULL) == NFL_OK) {
         uint32_t count = 0;
         good &= nfl__filter_select(filter, scratch, source, selected, &count, NULL) == NFL_OK;
         for (uint32_t i = 0; i < source->batch.rows; i++)

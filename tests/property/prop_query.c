@@ -2,6 +2,7 @@
  * flow by flow, gives: the same rows, in the same order, with the same totals. */
 #include <CUnit/Basic.h>
 
+#include "answers.h"
 #include "column_source.h"
 #include "query/derive.h"
 #include "query/exec.h"
@@ -640,17 +641,6 @@ static size_t take_rows(const test_case *t, nfl_cursor *cursor, row *rows, char 
     return n;
 }
 
-static nfl_cursor *ask(nfl_store *store, const nfl_query *query)
-{
-    nfl_cursor *cursor = NULL;
-    nfl_error err;
-    if (nfl_store_query(store, query, &cursor, &err) != NFL_OK) {
-        printf("\n    %s\n", err.message);
-        abort();
-    }
-    return cursor;
-}
-
 /* Page after page, the rows of the whole. */
 static int pages_make_the_whole(const test_case *t, nfl_store *store, uint64_t page_rows)
 {
@@ -659,12 +649,12 @@ static int pages_make_the_whole(const test_case *t, nfl_store *store, uint64_t p
     nfl_query query = t->query;
     size_t count, got = 0, n;
     query.limit = query.offset = 0;
-    nfl_cursor *cursor = ask(store, &query);
+    nfl_cursor *cursor = test_ask(store, &query);
     count = take_rows(t, cursor, whole, NULL);
     nfl_cursor_free(cursor);
     query.limit = page_rows;
     do {
-        cursor = ask(store, &query);
+        cursor = test_ask(store, &query);
         n = take_rows(t, cursor, page, token);
         nfl_query_stats stats = {.struct_size = sizeof stats};
         nfl_cursor_get_stats(cursor, &stats);

@@ -211,17 +211,6 @@ static int same_answer(const nfl_query *query, nfl_cursor *asked, const nfl_flow
     return same && stats.rows_duplicate == matched - count;
 }
 
-static nfl_cursor *ask_columns(test_columns *columns, const nfl_query *query)
-{
-    nfl_cursor *cursor = NULL;
-    nfl_error err;
-    if (nfl__query_run(query, NULL, &columns->scannable, &cursor, &err) != NFL_OK) {
-        printf("\n    %s\n", err.message);
-        abort();
-    }
-    return cursor;
-}
-
 static void test_answers_are_those_of_the_records_that_count(void)
 {
     static nfl_flow flows[FLOWS], kept[FLOWS];
@@ -240,7 +229,7 @@ static void test_answers_are_those_of_the_records_that_count(void)
         for (uint32_t block_rows = 3; block_rows <= 300; block_rows *= 10) {
             test_columns columns;
             test_columns_init(&columns, flows, FLOWS, block_rows, seed + round);
-            nfl_cursor *cursor = ask_columns(&columns, &query);
+            nfl_cursor *cursor = test_ask_columns(&columns, &query);
             if (!same_answer(&query, cursor, kept, count, matched)) {
                 printf("\n    NFL_SEED=%llu, round %u: filter '%s' by '%s' flags %u\n", (unsigned long long)seed, round,
                        query.filter ? query.filter : "", query.group_by ? query.group_by : "", query.flags);
@@ -312,7 +301,7 @@ static void test_several_passes_see_the_same_records(void)
         test_columns columns;
         query.max_memory_bytes = 600000 + 15000 * round;
         test_columns_init(&columns, flows, MANY, 1500, random.state);
-        nfl_cursor *cursor = ask_columns(&columns, &query);
+        nfl_cursor *cursor = test_ask_columns(&columns, &query);
         CU_ASSERT(same_answer(&query, cursor, kept, count, matched));
         nfl_cursor_get_stats(cursor, &stats);
         CU_ASSERT(stats.memory_bytes <= query.max_memory_bytes);

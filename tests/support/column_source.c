@@ -175,6 +175,21 @@ static void column_make_dictionary(column_source *source, uint32_t field, nfl__c
     }
 }
 
+/* Rows that nobody will look at hold whatever the store finds convenient: here, what does harm if somebody does. */
+static void column_spoil(column_source *source, nfl__column *column)
+{
+    const nfl__source *base = &source->base;
+    uint32_t next = 0;
+    for (uint32_t row = 0; row < base->batch.rows && base->only_count; row++) {
+        if (next < base->only_count && base->only[next] == row)
+            next++;
+        else if (column->form == NFL__COLUMN_PLAIN)
+            memset((uint8_t *)(uintptr_t)column->values + (size_t)row * column->width, 0xa5, column->width);
+        else if (column->form == NFL__COLUMN_DICT)
+            ((uint16_t *)(uintptr_t)column->codes)[row] = UINT16_MAX;
+    }
+}
+
 static nfl_status column_load(nfl__source *base, uint32_t field, nfl_error *err)
 {
     column_source *source = (column_source *)base;
@@ -197,6 +212,7 @@ static nfl_status column_load(nfl__source *base, uint32_t field, nfl_error *err)
     } else {
         column.valid = NULL;
     }
+    column_spoil(source, &column);
     base->batch.columns[field] = column;
     base->batch.loaded |= NFL_HAS(field);
     return NFL_OK;

@@ -1,5 +1,5 @@
 /* Flows as columns in every form that batch.h allows, chosen at random, and with zones: what a column store
- * would offer to the query engine, without files. */
+ * would offer to the query engine, without files. Of rows that the query has said it will not look at, values are spoiled. */
 #ifndef NFL_TEST_COLUMN_SOURCE_H
 #define NFL_TEST_COLUMN_SOURCE_H
 

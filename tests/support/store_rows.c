@@ -53,7 +53,7 @@ nfl_status test_store_rows(const nfl__store_ops *ops, void *self, const nfl_flow
         return status;
     status = ops->open_source(self, any, UINT64_MAX >> (64 - NFL_FIELD_STORED_COUNT), &source, err);
     if (status == NFL_OK) {
-        while ((status = source->ops->next(source, err)) == NFL_OK)
+        while ((status = nfl__source_next(source, err)) == NFL_OK)
             if ((status = store_rows_block(source, flows, n, seen, strangers, err)) != NFL_OK)
                 break;
         source->ops->free(source);

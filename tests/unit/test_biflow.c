@@ -3,6 +3,7 @@
 #include <netflow/query.h>
 #include <netflow/store.h>
 
+#include "answers.h"
 #include "column_source.h"
 #include "query/biflow.h"
 #include "query/exec.h"
@@ -52,14 +53,6 @@ static nfl_flow make_flow(const record *r)
                    NFL_HAS(NFL_FIELD_LAST) | NFL_HAS(NFL_FIELD_BYTES) | NFL_HAS(NFL_FIELD_PACKETS) | NFL_HAS(NFL_FIELD_SAMPLING) |
                    (r->flags ? NFL_HAS(NFL_FIELD_TCP_FLAGS) : 0) | (r->reverse_packets ? NFL_HAS(NFL_FIELD_REVERSE_PACKETS) : 0);
     return flow;
-}
-
-static nfl_store *make_store(const nfl_flow *flows, size_t count)
-{
-    nfl_store *store = NULL;
-    CU_ASSERT_EQUAL_FATAL(nfl_store_new("mem:", NULL, &store, NULL), NFL_OK);
-    CU_ASSERT_EQUAL(nfl_store_append(store, flows, count, sizeof *flows, NULL), NFL_OK);
-    return store;
 }
 
 /* Packets and reverse packets of each row, in order: "5/3 2/0 4/-". */
@@ -130,7 +123,7 @@ static void test_halves_find_each_other(void)
         for (; count < RECORDS && cases[c].records[count].packets; count++)
             flows[count] = make_flow(&cases[c].records[count]);
         NFL_OPTS(nfl_query, query, .columns = "packets,reverse_packets", .flags = NFL_QUERY_BIFLOW);
-        nfl_store *store = make_store(flows, count);
+        nfl_store *store = test_store_of(flows, count);
         nfl_cursor *cursor = NULL;
         CU_ASSERT_EQUAL_FATAL(nfl_store_query(store, &query, &cursor, NULL), NFL_OK);
         describe(cursor, got, sizeof got);
@@ -153,7 +146,7 @@ static void test_a_biflow_has_the_initiators_fields_and_the_answers_counters(voi
     } expected[] = {{"first", START}, {"last", START + 9 * SECOND}, {"received", START + 110 * SECOND}, {"src_port", 5000}, {"dst_port", 443},
                     {"bytes", 500}, {"packets", 5}, {"flows", 1}, {"tcp_flags", 2}, {"reverse_bytes", 300}, {"reverse_packets", 3},
                     {"reverse_tcp_flags", 0x12}, {"duration", 9 * SECOND}};
-    nfl_store *store = make_store(flows, 2);
+    nfl_store *store = test_store_of(flows, 2);
     for (size_t i = 0; i < sizeof expected / sizeof *expected; i++) {
         NFL_OPTS(nfl_query, query, .columns = expected[i].column, .flags = NFL_QUERY_BIFLOW);
         nfl_cursor *cursor = NULL;
@@ -183,7 +176,7 @@ static void test_windows_and_filters_look_at_biflows(void)
     nfl_flow flows[3];
     for (size_t i = 0; i < 3; i++)
         flows[i] = make_flow(&records[i]);
-    nfl_store *store = make_store(flows, 3);
+    nfl_store *store = test_store_of(flows, 3);
     for (size_t c = 0; c < sizeof cases / sizeof *cases; c++) {
         char got[128];
         nfl_cursor *cursor = NULL;
@@ -209,7 +202,7 @@ static void test_the_ninth_alike_makes_the_oldest_go_alone(void)
     }
     const record answer = {B, A, 4, 5, .packets = 3}; /* nearest to the first, which is gone */
     flows[NFL__BIFLOW_ALIKE + 1] = make_flow(&answer);
-    nfl_store *store = make_store(flows, NFL__BIFLOW_ALIKE + 2);
+    nfl_store *store = test_store_of(flows, NFL__BIFLOW_ALIKE + 2);
     CU_ASSERT_EQUAL_FATAL(nfl_store_query(store, &query, &cursor, NULL), NFL_OK);
     describe(cursor, got, sizeof got);
     CU_ASSERT_STRING_EQUAL(got, "10/0 3/11 12/0 13/0 14/0 15/0 16/0 17/0 18/0");
@@ -233,7 +226,7 @@ static void test_memory_is_a_matter_of_how_many_wait(void)
 {
     for (int seconds = 0; seconds < 2; seconds++) {
         nfl_flow *flows = many_flows(seconds);
-        nfl_store *store = make_store(flows, MANY);
+        nfl_store *store = test_store_of(flows, MANY);
         nfl_cursor *cursor = NULL;
         nfl_error err = {.code = 0};
         nfl_status status;
@@ -279,18 +272,19 @@ static void test_a_second_reading_sees_the_same(void)
     nfl__biflow *biflow = NULL;
     nfl__memory memory;
     const nfl_query query = {.struct_size = sizeof query};
+    nfl__limits limits = {.cancel = NULL};
     nfl__memory_init(&memory, NULL, 0);
     test_columns_init(&columns, flows, 0, 1, 1);
     columns.scannable.open = open_growing; /* one at first, then both */
-    CU_ASSERT_EQUAL_FATAL(nfl__biflow_new(&query, NULL, &memory, &biflow, NULL), NFL_OK);
+    CU_ASSERT_EQUAL_FATAL(nfl__biflow_new(&query, NULL, &memory, &limits, &biflow, NULL), NFL_OK);
     for (int reading = 0; reading < 2; reading++) {
         nfl__source *source = NULL;
         CU_ASSERT_EQUAL_FATAL(nfl__biflow_open(biflow, &columns.scannable, NFL_HAS(NFL_FIELD_PACKETS), &source, NULL), NFL_OK);
-        CU_ASSERT_EQUAL(source->ops->next(source, NULL), NFL_OK);
+        CU_ASSERT_EQUAL(nfl__source_next(source, NULL), NFL_OK);
         CU_ASSERT_EQUAL(source->batch.rows, 1);
         CU_ASSERT_EQUAL(nfl__source_need(source, NFL_HAS(NFL_FIELD_REVERSE_PACKETS), NULL), NFL_OK);
         CU_ASSERT_EQUAL(nfl__column_u64(&source->batch.columns[NFL_FIELD_REVERSE_PACKETS], 0), 0);
-        CU_ASSERT_EQUAL(source->ops->next(source, NULL), NFL_DONE);
+        CU_ASSERT_EQUAL(nfl__source_next(source, NULL), NFL_DONE);
         source->ops->free(source);
     }
     nfl__biflow_free(biflow);
@@ -307,35 +301,24 @@ static void test_it_can_be_cancelled_inside_of_a_block(void)
     nfl__biflow *biflow = NULL;
     nfl__source *source = NULL;
     nfl__memory memory;
-    const nfl_query query = {.struct_size = sizeof query, .cancel = &cancel};
+    const nfl_query query = {.struct_size = sizeof query};
+    nfl__limits limits = {.cancel = &cancel};
     nfl__memory_init(&memory, NULL, 0);
     test_columns_init(&columns, &flow, 1, 1, 1);
-    CU_ASSERT_EQUAL_FATAL(nfl__biflow_new(&query, NULL, &memory, &biflow, NULL), NFL_OK);
+    CU_ASSERT_EQUAL_FATAL(nfl__biflow_new(&query, NULL, &memory, &limits, &biflow, NULL), NFL_OK);
     CU_ASSERT_EQUAL_FATAL(nfl__biflow_open(biflow, &columns.scannable, 0, &source, NULL), NFL_OK);
-    CU_ASSERT_EQUAL(source->ops->next(source, NULL), NFL_E_CANCELLED);
+    CU_ASSERT_EQUAL(nfl__source_next(source, NULL), NFL_E_CANCELLED);
     source->ops->free(source);
     nfl__biflow_free(biflow);
 }
 
 static nfl_status ask(const nfl_alloc *alloc, void *ctx)
 {
-    const nfl_flow *flows = ctx;
-    NFL_OPTS(nfl_store_opts, opts, .alloc = alloc);
     NFL_OPTS(nfl_query, query, .columns = "packets", .order_by = "bytes", .flags = NFL_QUERY_BIFLOW, .from_us = START);
-    nfl_store *store = NULL;
-    nfl_cursor *cursor = NULL;
-    uint64_t rows = 0;
-    nfl_status status = nfl_store_new("mem:", &opts, &store, NULL);
-    if (status == NFL_OK)
-        status = nfl_store_append(store, flows, 1500, sizeof *flows, NULL);
-    if (status == NFL_OK)
-        status = nfl_store_query(store, &query, &cursor, NULL);
-    while (status == NFL_OK && nfl_cursor_next(cursor, NULL) == NFL_OK)
-        rows++;
+    uint64_t rows;
+    nfl_status status = test_count_rows(alloc, ctx, 1500, &query, &rows);
     if (status == NFL_OK)
         CU_ASSERT_EQUAL(rows, 1500);
-    nfl_cursor_free(cursor);
-    nfl_store_free(store);
     return status;
 }
 

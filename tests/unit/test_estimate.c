@@ -42,17 +42,6 @@ static nfl_flow *make_flows(uint64_t seed)
     return flows;
 }
 
-static nfl_cursor *ask_columns(test_columns *columns, const nfl_query *query)
-{
-    nfl_cursor *cursor = NULL;
-    nfl_error err;
-    if (nfl__query_run(query, NULL, &columns->scannable, &cursor, &err) != NFL_OK) {
-        printf("\n    %s\n", err.message);
-        abort();
-    }
-    return cursor;
-}
-
 static uint64_t error_of(const nfl_cursor *cursor)
 {
     nfl_query_stats stats = {.struct_size = sizeof stats};
@@ -90,9 +79,9 @@ static void test_small_groups_are_counted_exactly(void)
                      .limit = cases[c].limit);
             test_columns columns;
             test_columns_init(&columns, flows, FEW, block_rows, c);
-            nfl_cursor *exact = ask_columns(&columns, &query);
+            nfl_cursor *exact = test_ask_columns(&columns, &query);
             query.flags |= NFL_QUERY_APPROXIMATE;
-            nfl_cursor *estimated = ask_columns(&columns, &query);
+            nfl_cursor *estimated = test_ask_columns(&columns, &query);
             NFL_CHECK(cases[c].columns, error_of(estimated) == 0);
             NFL_CHECK(cases[c].columns, test_same_answers(exact, estimated));
             NFL_CHECK(cases[c].columns, test_same_totals(exact, estimated));
@@ -110,9 +99,9 @@ static void test_large_counts_are_within_the_bound_they_come_with(void)
     nfl_query_stats stats[2] = {{.struct_size = sizeof *stats}, {.struct_size = sizeof *stats}};
     test_columns columns;
     test_columns_init(&columns, flows, FLOWS, 5000, 2);
-    nfl_cursor *exact = ask_columns(&columns, &query);
+    nfl_cursor *exact = test_ask_columns(&columns, &query);
     query.flags = NFL_QUERY_APPROXIMATE;
-    nfl_cursor *estimated = ask_columns(&columns, &query);
+    nfl_cursor *estimated = test_ask_columns(&columns, &query);
     nfl_cursor_get_stats(exact, &stats[0]);
     nfl_cursor_get_stats(estimated, &stats[1]);
     CU_ASSERT_EQUAL(stats[0].distinct_error_per_mille, 0);
@@ -149,7 +138,7 @@ static void test_estimates_do_not_depend_on_blocks_or_company(void)
     for (uint32_t block_rows = 50; block_rows <= 50000; block_rows *= 10) {
         test_columns columns;
         test_columns_init(&columns, flows, FLOWS, block_rows, 3);
-        nfl_cursor *alone = ask_columns(&columns, &query);
+        nfl_cursor *alone = test_ask_columns(&columns, &query);
         CU_ASSERT_EQUAL_FATAL(nfl_store_query_all(store, queries, 2, cursors, NULL), NFL_OK);
         CU_ASSERT(test_same_answers(alone, cursors[1]));
         CU_ASSERT_EQUAL(error_of(cursors[1]), NFL__HLL_ERROR_PER_MILLE);

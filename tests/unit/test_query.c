@@ -425,6 +425,14 @@ static void test_a_query_may_examine_so_many_rows(void)
     query.max_rows = FLOWS - 1;
     CU_ASSERT_EQUAL(ask_blocks(&query, NULL, &err), NFL_E_CANCELLED);
     CU_ASSERT_PTR_NOT_NULL(strstr(err.message, "more than the 3999 rows"));
+    query.flags = NFL_QUERY_BIFLOW; /* fewer rows come of them, but all are examined */
+    CU_ASSERT_EQUAL(ask_blocks(&query, NULL, &err), NFL_E_CANCELLED);
+    query.max_rows = FLOWS;
+    CU_ASSERT_EQUAL(ask_blocks(&query, NULL, &err), NFL_OK);
+    query.flags = NFL_QUERY_UNIQUE; /* they are read twice */
+    CU_ASSERT_EQUAL(ask_blocks(&query, NULL, &err), NFL_E_CANCELLED);
+    query.max_rows = 2 * FLOWS;
+    CU_ASSERT_EQUAL(ask_blocks(&query, NULL, &err), NFL_OK);
 }
 
 static void test_a_query_may_take_so_long(void)

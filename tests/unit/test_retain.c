@@ -246,10 +246,10 @@ static void test_a_reader_without_locks_does_not_pass_over_what_is_gone(void)
         CU_ASSERT_EQUAL_FATAL(nfl__file_store_open_with(&files, path, &opts, &reader.self, &reader.ops, NULL), NFL_OK);
         CU_ASSERT_EQUAL_FATAL(nfl_filter_new(NULL, NULL, &any, NULL), NFL_OK);
         CU_ASSERT_EQUAL_FATAL(reader.ops->open_source(reader.self, any, 0, &source, NULL), NFL_OK);
-        CU_ASSERT_EQUAL(source->ops->next(source, NULL), NFL_OK);
+        CU_ASSERT_EQUAL(nfl__source_next(source, NULL), NFL_OK);
         nfl_retention all = {.struct_size = sizeof all, .before_us = INT64_MAX};
         CU_ASSERT_EQUAL(writer.ops->retain(writer.self, &all, NULL), NFL_OK);
-        CU_ASSERT_EQUAL(source->ops->next(source, NULL), locks ? NFL_DONE : NFL_E_CORRUPT);
+        CU_ASSERT_EQUAL(nfl__source_next(source, NULL), locks ? NFL_DONE : NFL_E_CORRUPT);
         source->ops->free(source);
         nfl_filter_free(any);
         reader.ops->close(reader.self);

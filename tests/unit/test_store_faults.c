@@ -96,7 +96,7 @@ static void test_a_source_is_a_snapshot(void)
     CU_ASSERT_EQUAL(append(&store, 800, 900), NFL_OK);
     uint32_t rows = 0;
     int right = 1;
-    while (source->ops->next(source, NULL) == NFL_OK) {
+    while (nfl__source_next(source, NULL) == NFL_OK) {
         CU_ASSERT_EQUAL(source->ops->load(source, NFL_FIELD_IN_IF, NULL), NFL_OK);
         for (uint32_t i = 0; i < source->batch.rows; i++)
             right &= nfl__column_u64(&source->batch.columns[NFL_FIELD_IN_IF], i) == rows++;
@@ -495,9 +495,9 @@ static void test_a_segment_that_expired_meanwhile_is_passed_over(void)
     CU_ASSERT_EQUAL_FATAL(nfl_filter_new(NULL, NULL, &any, NULL), NFL_OK);
     CU_ASSERT_EQUAL_FATAL(store.ops->open_source(store.self, any, 0, &source, NULL), NFL_OK);
     CU_ASSERT_EQUAL(store.ops->retain(store.self, &(nfl_retention){.struct_size = sizeof(nfl_retention), .before_us = flows[150].received_us}, NULL), NFL_OK);
-    CU_ASSERT_EQUAL(source->ops->next(source, NULL), NFL_OK);
+    CU_ASSERT_EQUAL(nfl__source_next(source, NULL), NFL_OK);
     CU_ASSERT_EQUAL(source->batch.rows, 100);
-    CU_ASSERT_EQUAL(source->ops->next(source, NULL), NFL_DONE);
+    CU_ASSERT_EQUAL(nfl__source_next(source, NULL), NFL_DONE);
     source->ops->free(source);
     nfl_filter_free(any);
     store.ops->close(store.self);

@@ -3,6 +3,7 @@
 #include <netflow/query.h>
 #include <netflow/store.h>
 
+#include "answers.h"
 #include "column_source.h"
 #include "query/exec.h"
 
@@ -52,14 +53,6 @@ static nfl_flow make_flow(const record *r, uint32_t number)
     return flow;
 }
 
-static nfl_store *make_store(const nfl_flow *flows, size_t count)
-{
-    nfl_store *store = NULL;
-    CU_ASSERT_EQUAL_FATAL(nfl_store_new("mem:", NULL, &store, NULL), NFL_OK);
-    CU_ASSERT_EQUAL(nfl_store_append(store, flows, count, sizeof *flows, NULL), NFL_OK);
-    return store;
-}
-
 static void test_of_each_conversation_and_hour_one_point_counts(void)
 {
     static const struct {
@@ -105,7 +98,7 @@ static void test_of_each_conversation_and_hour_one_point_counts(void)
             expected |= (uint32_t)cases[c].records[count].counts << count;
         }
         NFL_OPTS(nfl_query, query, .columns = "in_if", .flags = NFL_QUERY_UNIQUE);
-        nfl_store *store = make_store(flows, count);
+        nfl_store *store = test_store_of(flows, count);
         nfl_cursor *cursor = NULL;
         nfl_query_stats stats = {.struct_size = sizeof stats};
         CU_ASSERT_EQUAL_FATAL(nfl_store_query(store, &query, &cursor, NULL), NFL_OK);
@@ -125,7 +118,7 @@ static void test_a_filter_chooses_the_points(void)
     const record records[] = {{.exporter = 1, .packets = 5}, {.exporter = 2, .packets = 4}};
     const nfl_flow flows[] = {make_flow(&records[0], 0), make_flow(&records[1], 1)};
     NFL_OPTS(nfl_query, query, .columns = "packets", .filter = "exporter 192.0.2.2", .flags = NFL_QUERY_UNIQUE);
-    nfl_store *store = make_store(flows, 2);
+    nfl_store *store = test_store_of(flows, 2);
     nfl_cursor *cursor = NULL;
     CU_ASSERT_EQUAL_FATAL(nfl_store_query(store, &query, &cursor, NULL), NFL_OK);
     CU_ASSERT_EQUAL(nfl_cursor_next(cursor, NULL), NFL_OK);
@@ -141,7 +134,7 @@ static void test_points_are_compared_by_what_they_saw(void)
     const record records[] = {{.exporter = 1, .packets = 5}, {.exporter = 2, .packets = 1, .sampling = 10}};
     const nfl_flow flows[] = {make_flow(&records[0], 0), make_flow(&records[1], 1)};
     NFL_OPTS(nfl_query, query, .columns = "packets", .flags = NFL_QUERY_UNIQUE | NFL_QUERY_UNSCALED);
-    nfl_store *store = make_store(flows, 2);
+    nfl_store *store = test_store_of(flows, 2);
     nfl_cursor *cursor = NULL;
     CU_ASSERT_EQUAL_FATAL(nfl_store_query(store, &query, &cursor, NULL), NFL_OK);
     CU_ASSERT_EQUAL(nfl_cursor_next(cursor, NULL), NFL_OK);
@@ -168,7 +161,7 @@ static nfl_flow *many_flows(void)
 static void test_memory_is_bounded(void)
 {
     nfl_flow *flows = many_flows();
-    nfl_store *store = make_store(flows, MANY);
+    nfl_store *store = test_store_of(flows, MANY);
     nfl_cursor *cursor = NULL;
     nfl_error err = {.code = 0};
     NFL_OPTS(nfl_query, query, .columns = "in_if", .flags = NFL_QUERY_UNIQUE, .max_memory_bytes = 250000);
@@ -225,23 +218,11 @@ static void test_records_that_arrive_meanwhile_do_not_count(void)
 
 static nfl_status ask(const nfl_alloc *alloc, void *ctx)
 {
-    const nfl_flow *flows = ctx;
-    NFL_OPTS(nfl_store_opts, opts, .alloc = alloc);
     NFL_OPTS(nfl_query, query, .columns = "in_if", .order_by = "bytes", .flags = NFL_QUERY_UNIQUE);
-    nfl_store *store = NULL;
-    nfl_cursor *cursor = NULL;
-    uint64_t rows = 0;
-    nfl_status status = nfl_store_new("mem:", &opts, &store, NULL);
-    if (status == NFL_OK)
-        status = nfl_store_append(store, flows, 1500, sizeof *flows, NULL);
-    if (status == NFL_OK)
-        status = nfl_store_query(store, &query, &cursor, NULL);
-    while (status == NFL_OK && nfl_cursor_next(cursor, NULL) == NFL_OK)
-        rows++;
+    uint64_t rows;
+    nfl_status status = test_count_rows(alloc, ctx, 1500, &query, &rows);
     if (status == NFL_OK)
         CU_ASSERT_EQUAL(rows, 750);
-    nfl_cursor_free(cursor);
-    nfl_store_free(store);
     return status;
 }
 
