@@ -51,25 +51,29 @@ class Pmacctd(unittest.TestCase):
                       for f in flows)
 
     def attempt(self, version, timeouts, number):
-        """1 when pmacctd came to its end, and then all was compared."""
+        """How many conversations pmacctd told of, all of which were compared; None when it did not come to its end."""
         store = self.work / f'store-{number}'
         with Netflowd(store) as daemon:
             said = self.export(version, daemon.port, timeouts)
             if said is None:
-                return 0
+                return None
             if version == 5:  # has no IPv6
                 said = {key: sums for key, sums in said.items() if ':' not in key[0]}
             daemon.wait_for(len(said))
         self.assertEqual(add(totals(store))[1:], add(said))
         self.assertEqual(self.stored(store), said)
-        self.assertGreater(len(said), 90)
-        return 1
+        return len(said)
 
     def check(self, version, timeouts='maxlife=3600'):
+        """Now and then pmacctd gives up, or reads the beginning of the capture only: both of its plugins then tell of that alone."""
+        told = []
         for number in range(8):
-            if self.attempt(version, timeouts, number):
+            told.append(self.attempt(version, timeouts, number))
+            if (told[-1] or 0) > 90:
                 return
             (self.work / 'printed.csv').unlink(missing_ok=True)
+        if any(told):
+            self.fail(f'pmacctd told of too few conversations, time after time: {told}')
         self.skipTest('pmacctd ended with status 1 eight times')
 
     def test_netflow_v5(self):
