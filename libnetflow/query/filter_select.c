@@ -12,6 +12,7 @@
 
 #define SELECT_WORDS (NFL__BATCH_ROWS / 64u)
 #define SELECT_FEW_RANGES 4u    /* so many are tested one after the other, all rows at once */
+#define SELECT_RANGE_COST 16u   /* values of a dictionary that are tested while the ends of one range are looked up */
 #define SELECT_TABLE_ROWS 1024u /* from so many rows on a table of all ports is worth making */
 
 struct nfl__filter_scratch {
@@ -220,20 +221,64 @@ static void select_by_table(const select_test *test, uint8_t *table, const uint6
     }
 }
 
-/* Test each distinct value once; then codes decide: none, all, one run of codes, or by table. */
+/* How many of the values of a dictionary, which ascend, are below a key, or not above it. */
+static uint32_t select_codes_below(const select_test *test, nfl__key key, int or_equal)
+{
+    const nfl__column *column = test->column;
+    uint32_t from = 0, to = column->dict_count;
+    while (from < to) {
+        uint32_t middle = from + (to - from) / 2;
+        const uint8_t *value = (const uint8_t *)column->values + (size_t)middle * column->width;
+        if (nfl__key_compare(nfl__key_at(test->type, value, column->width), key) < or_equal)
+            from = middle + 1;
+        else
+            to = middle;
+    }
+    return from;
+}
+
+/* Which codes match. */
+typedef struct select_codes {
+    uint32_t matches;
+    uint32_t first, last; /* among them */
+} select_codes;
+
+static void select_add_codes(select_codes *codes, uint8_t *table, uint32_t first, uint32_t count)
+{
+    memset(table + first, 1, count);
+    codes->first = codes->matches ? codes->first : first;
+    codes->last = first + count - 1;
+    codes->matches += count;
+}
+
+/* Look up the ends of each range, or test each value, whichever is less. */
+static select_codes select_match_codes(const select_test *test, uint8_t *table)
+{
+    const nfl__column *column = test->column;
+    select_codes codes = {0, 0, 0};
+    memset(table, 0, column->dict_count);
+    if (test->test == NFL__TEST_RANGES && test->range_count < column->dict_count / SELECT_RANGE_COST) {
+        for (uint32_t i = 0; i < test->range_count; i++) {
+            uint32_t first = select_codes_below(test, test->ranges[i].first, 0);
+            uint32_t end = select_codes_below(test, test->ranges[i].last, 1);
+            if (first < end) /* a damaged dictionary may not ascend */
+                select_add_codes(&codes, table, first, end - first);
+        }
+        return codes;
+    }
+    for (uint32_t code = 0; code < column->dict_count; code++)
+        if (select_value(test, (const uint8_t *)column->values + (size_t)code * column->width))
+            select_add_codes(&codes, table, code, 1);
+    return codes;
+}
+
+/* Codes decide: none, all, one run of codes, or by table. */
 static void select_dictionary(const select_test *test, uint8_t *table, const uint64_t *in, uint64_t *out,
                               uint32_t words, uint32_t rows)
 {
     const nfl__column *column = test->column;
-    uint32_t matches = 0, first = 0, last = 0;
-    for (uint32_t code = 0; code < column->dict_count; code++) {
-        table[code] =
-            (uint8_t)select_value(test, (const uint8_t *)column->values + (size_t)code * column->width);
-        if (table[code]) {
-            first = matches++ ? first : code;
-            last = code;
-        }
-    }
+    select_codes codes = select_match_codes(test, table);
+    uint32_t matches = codes.matches, first = codes.first, last = codes.last;
     if (matches == 0) {
         select_clear(out, words);
         return;

@@ -185,21 +185,34 @@ static nfl_status decoding_open(decoding *d, uint32_t count, nfl__numbers *numbe
     return status == NFL_OK ? NFL_OK : decoding_corrupt(d, "numbers are cut short or of an unknown form");
 }
 
-/* A sequence to codes below `limit`. */
-static nfl_status decoding_codes(decoding *d, uint64_t limit, uint16_t *codes)
+/* Codes of the rows that are wanted, below `limit`. */
+static nfl_status decoding_pick_codes(const decoding *d, nfl__numbers *numbers, uint64_t limit, uint16_t *codes)
 {
-    nfl__numbers numbers;
     decoding_run run = {0};
     nfl_status status;
-    uint64_t signs = 0; /* bit 63 is set once a number is beyond: vector code has no unsigned comparison */
-    NFL_TRY(decoding_open(d, d->rows, &numbers));
-    while ((status = decoding_next(d, &numbers, &run)) == NFL_OK) {
+    while ((status = decoding_next(d, numbers, &run)) == NFL_OK) {
         for (uint32_t i = 0; i < run.count; i++)
-            signs |= run.numbers[i] | (limit - 1 - run.numbers[i]);
+            if (run.numbers[i] >= limit)
+                return decoding_corrupt(d, "a position is beyond the dictionary");
         decoding_store_run(codes, sizeof *codes, &run);
     }
-    NFL_TRY(status);
-    return signs >> 63 ? decoding_corrupt(d, "a position is beyond the dictionary") : NFL_OK;
+    return status == NFL_DONE ? NFL_OK : status;
+}
+
+/* A sequence to codes below `limit`. */
+static nfl_status decoding_take_codes(const decoding *d, nfl__numbers *numbers, uint32_t limit, uint16_t *codes)
+{
+    if (d->context->only_count && nfl__numbers_can_pick(numbers))
+        return decoding_pick_codes(d, numbers, limit, codes);
+    return nfl__numbers_codes(numbers, limit, codes) ? NFL_OK
+                                                     : decoding_corrupt(d, "a position is beyond the dictionary, or numbers are wrong");
+}
+
+static nfl_status decoding_codes(decoding *d, uint32_t limit, uint16_t *codes)
+{
+    nfl__numbers numbers;
+    NFL_TRY(decoding_open(d, d->rows, &numbers));
+    return decoding_take_codes(d, &numbers, limit, codes);
 }
 
 static nfl_status decoding_const(decoding *d)
@@ -224,15 +237,11 @@ static nfl_status decoding_const(decoding *d)
 /* A sequence with a dictionary, left as it is. */
 static nfl_status decoding_dict(decoding *d, nfl__numbers *numbers)
 {
-    decoding_run run = {0};
-    nfl_status status;
     numbers->mapped = 0;
     NFL_TRY(decoding_reserve_codes(d, d->decoded));
     NFL_TRY(decoding_reserve_values(d, d->decoded, decoding_words(numbers->distinct, d->column->width)));
     decoding_store(d->decoded->values, d->column->width, 0, numbers->dict, numbers->distinct);
-    while ((status = decoding_next(d, numbers, &run)) == NFL_OK)
-        decoding_store_run(d->decoded->codes, sizeof *d->decoded->codes, &run);
-    NFL_TRY(status);
+    NFL_TRY(decoding_take_codes(d, numbers, numbers->distinct, d->decoded->codes));
     d->column->form = NFL__COLUMN_DICT;
     d->column->codes = d->decoded->codes;
     d->column->dict_count = numbers->distinct;
@@ -381,6 +390,23 @@ static inline void decoding_swap_row(const uint8_t *bits, uint32_t row, uint16_t
     second[row] ^= difference;
 }
 
+/* In arrays that overlap with nothing: this becomes vector code. */
+static inline void decoding_swap_eight(uint8_t bits, uint16_t *first, uint16_t *second)
+{
+    static const uint16_t bit[8] = {1, 2, 4, 8, 16, 32, 64, 128};
+    uint16_t a[8], b[8], difference[8];
+    memcpy(a, first, sizeof a);
+    memcpy(b, second, sizeof b);
+    for (uint32_t i = 0; i < 8; i++)
+        difference[i] = (uint16_t)((a[i] ^ b[i]) & -((bits & bit[i]) == bit[i]));
+    for (uint32_t i = 0; i < 8; i++)
+        a[i] ^= difference[i];
+    for (uint32_t i = 0; i < 8; i++)
+        b[i] ^= difference[i];
+    memcpy(first, a, sizeof a);
+    memcpy(second, b, sizeof b);
+}
+
 static void decoding_swap(const decoding *d, const uint8_t *bits, uint16_t *first, uint16_t *second)
 {
     for (uint32_t i = 0; i < d->context->only_count; i++)
@@ -389,12 +415,7 @@ static void decoding_swap(const decoding *d, const uint8_t *bits, uint16_t *firs
         return;
     uint32_t row = 0;
     for (; row + 8 <= d->rows; row += 8)
-        for (uint32_t i = 0; i < 8; i++) { /* vector code: the byte is the same for all */
-            uint16_t mask = (uint16_t)-((bits[row / 8] & 1u << i) != 0);
-            uint16_t difference = (uint16_t)((first[row + i] ^ second[row + i]) & mask);
-            first[row + i] ^= difference;
-            second[row + i] ^= difference;
-        }
+        decoding_swap_eight(bits[row / 8], first + row, second + row);
     for (; row < d->rows; row++)
         decoding_swap_row(bits, row, first, second);
 }

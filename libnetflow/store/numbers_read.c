@@ -5,6 +5,18 @@
 
 enum { PAGE = NFL__NUMBERS_PAGE };
 
+/* Bits of 64 numbers of the bitmap; those behind its end are 0 or do not matter. */
+static uint64_t numbers_repeat_word(const nfl__numbers *n, uint32_t word)
+{
+    size_t left = ((size_t)n->count + 7) / 8 - (size_t)word * 8;
+    uint64_t bits = 0;
+    if (left >= 8)
+        return nfl__load_le64(n->repeat + (size_t)word * 8);
+    for (size_t b = 0; b < left; b++)
+        bits |= (uint64_t)n->repeat[(size_t)word * 8 + b] << (8 * b);
+    return bits;
+}
+
 static int numbers_open_repeat(nfl__numbers *n, nfl__rd *rd)
 {
     n->stored = nfl__rd_u32_le(rd);
@@ -12,11 +24,9 @@ static int numbers_open_repeat(nfl__numbers *n, nfl__rd *rd)
     if (!n->repeat || n->stored == 0 || n->stored > n->count || !(n->repeat[0] & 1))
         return 0;
     uint32_t set = 0; /* what the bitmap asks for must be there */
-    for (uint32_t i = 0; i < n->count; i += 64) {
-        uint32_t left = n->count - i;
-        uint64_t bits = 0;
-        for (uint32_t b = 0; b < 64 && b < left; b += 8)
-            bits |= (uint64_t)n->repeat[(i + b) / 8] << b;
+    for (uint32_t word = 0; word * 64 < n->count; word++) {
+        uint32_t left = n->count - word * 64;
+        uint64_t bits = numbers_repeat_word(n, word);
         set += numbers_popcount(left < 64 ? bits & ((UINT64_C(1) << left) - 1) : bits);
     }
     return set == n->stored;
@@ -252,6 +262,118 @@ uint32_t nfl__numbers_next(nfl__numbers *n, uint64_t page[NFL__NUMBERS_PAGE])
     return rows;
 }
 
+/* --- small numbers --- */
+
+/* Bits above the lowest 32 and those of numbers that are not below `limit` leave the top bit set: vector code has no unsigned
+ * comparison. */
+static int numbers_narrow(const uint64_t *values, uint32_t rows, uint64_t limit, uint16_t *codes)
+{
+    uint64_t signs = 0;
+    for (uint32_t i = 0; i < rows; i++) {
+        signs |= values[i] | (limit - 1 - values[i]);
+        codes[i] = (uint16_t)values[i];
+    }
+    return signs >> 63 == 0;
+}
+
+/* The bits above the width of numbers of at most 16. */
+static int numbers_patch_codes(nfl__numbers *n, uint32_t rows, unsigned width, uint32_t *values)
+{
+    uint32_t count = n->patch_counts ? nfl__load_le16(n->patch_counts + (size_t)n->page * 2) : 0;
+    for (uint32_t i = 0; i < count; i++, n->patches += 2 + n->patch_bytes) {
+        uint32_t at = nfl__load_le16(n->patches);
+        uint64_t upper = numbers_patch_upper(n, n->patches);
+        if (at >= rows || upper >> (16 - width))
+            return 0;
+        values[at] += (uint32_t)upper << width;
+    }
+    return 1;
+}
+
+/* The next page of the body, which is packed so narrowly that 32 bits suffice; positions stay positions. */
+static int numbers_packed_codes(nfl__numbers *n, uint32_t rows, uint32_t limit, uint16_t *codes)
+{
+    uint32_t values[PAGE], base = nfl__load_le32(n->bases + (size_t)n->page * 8), signs = 0;
+    unsigned width = n->widths[n->page];
+    nfl__bitunpack(n->packed, rows, width, values);
+    n->packed += numbers_packed_size(rows, width);
+    if (!numbers_patch_codes(n, rows, width, values))
+        return 0;
+    for (uint32_t i = 0; i < rows; i++) {
+        signs |= limit - 1 - base - values[i];
+        codes[i] = (uint16_t)(base + values[i]);
+    }
+    n->taken += rows;
+    n->page++;
+    return signs >> 31 == 0;
+}
+
+static int numbers_is_narrow(const nfl__numbers *n, uint32_t limit)
+{
+    return (n->form & (NUMBERS_BODY | NUMBERS_SUMMED)) == NUMBERS_PACKED && n->widths[n->page] <= 16 &&
+           nfl__load_le64(n->bases + (size_t)n->page * 8) < limit;
+}
+
+/* All of the body, positions as positions. */
+static int numbers_body_codes(nfl__numbers *n, uint32_t limit, uint16_t *codes)
+{
+    while (n->taken < n->stored) {
+        uint32_t rows = numbers_page_rows(n->stored, n->page);
+        uint64_t values[PAGE];
+        uint16_t *out = codes + n->taken;
+        if (numbers_is_narrow(n, limit)) {
+            if (!numbers_packed_codes(n, rows, limit, out))
+                return 0;
+        } else if (numbers_body_page(n, values) == 0 || !numbers_narrow(values, rows, limit, out)) {
+            return 0;
+        }
+    }
+    return 1;
+}
+
+static int numbers_map_codes(const nfl__numbers *n, uint32_t limit, uint16_t *codes)
+{
+    for (uint32_t i = 0; i < n->distinct; i++)
+        if (n->dict[i] >= limit)
+            return 0;
+    for (uint32_t i = 0; i < n->stored; i++)
+        codes[i] = (uint16_t)n->dict[codes[i]];
+    return 1;
+}
+
+/* Spread a body over the numbers that repeat it. It stands behind `codes`, where it ends with them: never are there more
+ * numbers left in it than places. */
+static void numbers_repeat_codes(const nfl__numbers *n, const uint16_t *body, uint16_t *codes)
+{
+    uint32_t at = UINT32_MAX, i = 0;
+    for (; i + 8 <= n->count; i += 8) {
+        unsigned eight = n->repeat[i / 8];
+        for (unsigned b = 0; b < 8; b++) {
+            at += eight >> b & 1;
+            codes[i + b] = body[at];
+        }
+    }
+    for (; i < n->count; i++) {
+        at += n->repeat[i / 8] >> (i % 8) & 1;
+        codes[i] = body[at];
+    }
+}
+
+int nfl__numbers_codes(nfl__numbers *n, uint32_t limit, uint16_t *codes)
+{
+    uint16_t *body = codes + (n->count - n->stored);
+    uint8_t mapped = n->mapped;
+    n->mapped = 0;
+    int good = numbers_body_codes(n, n->distinct ? n->distinct : limit, body);
+    n->mapped = mapped;
+    if (!good || (mapped && n->distinct && !numbers_map_codes(n, limit, body)))
+        return 0;
+    if (n->repeat)
+        numbers_repeat_codes(n, body, codes);
+    n->given = n->count;
+    return 1;
+}
+
 /* --- single numbers --- */
 
 /* Go to the page with number `at` of the body. */
@@ -308,18 +430,6 @@ static uint64_t numbers_pick_one(nfl__numbers *n, uint32_t at)
     default:
         return numbers_pick_planes(n, at);
     }
-}
-
-/* Bits of 64 numbers of the bitmap; those behind its end are 0 or do not matter. */
-static uint64_t numbers_repeat_word(const nfl__numbers *n, uint32_t word)
-{
-    size_t left = ((size_t)n->count + 7) / 8 - (size_t)word * 8;
-    uint64_t bits = 0;
-    if (left >= 8)
-        return nfl__load_le64(n->repeat + (size_t)word * 8);
-    for (size_t b = 0; b < left; b++)
-        bits |= (uint64_t)n->repeat[(size_t)word * 8 + b] << (8 * b);
-    return bits;
 }
 
 /* Where in the body each number stands: before it are as many as there are bits up to it. */

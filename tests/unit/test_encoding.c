@@ -46,12 +46,16 @@ static uint64_t shape_value(test_random *random, unsigned shape, uint32_t i)
         return UINT64_MAX - test_below(random, 100);
     case 5:
         return test_below(random, 20) ? test_below(random, 1500) : test_next(random) >> 20; /* outliers */
+    case 6:
+        return test_below(random, 20) ? test_below(random, 30) : test_below(random, 50000); /* outliers that are codes */
+    case 7:
+        return 1000 * test_below(random, 60); /* few values far apart */
     default:
         return (uint64_t)-(int64_t)test_below(random, 1000000); /* below zero for times */
     }
 }
 
-enum { SHAPES = 7 };
+enum { SHAPES = 9 };
 
 static nfl_ip shape_ip(test_random *random, unsigned shape, uint32_t i)
 {
@@ -130,6 +134,31 @@ static int sequence_picks(sequence *s, test_random *random, const uint8_t *data,
     return 1;
 }
 
+/* All of them as codes; 1 = they could be read and are those of `numbers`, which may be NULL. None is ever beyond the limit. */
+static int sequence_codes(sequence *s, const uint8_t *data, size_t len, uint32_t count, uint32_t limit, const uint64_t *numbers)
+{
+    nfl__numbers reader;
+    nfl__rd rd = nfl__rd_make(data, len);
+    if (nfl__numbers_open(&reader, &rd, count, &s->memory, &s->dict, &s->dict_capacity) != NFL_OK)
+        return 0;
+    uint16_t *codes = malloc(count * sizeof *codes); /* a write behind its end is seen by the sanitizer */
+    int taken = nfl__numbers_codes(&reader, limit, codes), same = taken;
+    for (uint32_t i = 0; taken && i < count; i++) {
+        CU_ASSERT(codes[i] < limit);
+        same &= !numbers || codes[i] == numbers[i];
+    }
+    free(codes);
+    return same;
+}
+
+static uint64_t sequence_highest(const uint64_t *numbers, uint32_t count)
+{
+    uint64_t highest = 0;
+    for (uint32_t i = 0; i < count; i++)
+        highest = numbers[i] > highest ? numbers[i] : highest;
+    return highest;
+}
+
 /* Numbers of a shape, some of them repeated. */
 static void sequence_fill(test_random *random, unsigned shape, unsigned repeated_percent, uint32_t count, uint64_t *numbers)
 {
@@ -159,6 +188,11 @@ static void test_sequences_come_back(void)
                 CU_ASSERT_EQUAL(memcmp(numbers, back, count * sizeof *numbers), 0);
                 CU_ASSERT(sequence_picks(&s, &random, data, s.out.len, count, 1 + count / 3, numbers));
                 CU_ASSERT(sequence_picks(&s, &random, data, s.out.len, count, 2, numbers));
+                uint64_t highest = sequence_highest(numbers, count);
+                if (highest < 65536)
+                    CU_ASSERT(sequence_codes(&s, data, s.out.len, count, (uint32_t)highest + 1, numbers));
+                if (highest)
+                    CU_ASSERT(!sequence_codes(&s, data, s.out.len, count, highest < 65536 ? (uint32_t)highest : 65536, NULL));
                 nfl__rd rd = nfl__rd_make(data, s.out.len);
                 if (hows[h] & (NFL__NUMBERS_SIMPLE | NFL__NUMBERS_SORTED)) {
                     CU_ASSERT(nfl__numbers_read(&rd, count, back));
@@ -225,6 +259,7 @@ static void test_hostile_sequences_are_refused_or_read(void)
                 nfl_status status = sequence_read(&s, data, s.out.len, 300, back);
                 CU_ASSERT(status == NFL_OK || status == NFL_E_CORRUPT);
                 sequence_picks(&s, &random, data, s.out.len, 300, 20, NULL);
+                sequence_codes(&s, data, s.out.len, 300, 1 + (uint32_t)test_below(&random, 65536), NULL);
                 free(data);
             }
         }
